@@ -1,0 +1,59 @@
+/**
+ * Which device computes. An engine is a TensorFlow.js backend that may bring fused kernels of its own
+ * (`registerFieldKernel`, `registerOptimizerKernel`), so that every model is written once, in TensorFlow.js ops.
+ *
+ * `native`, `webgpu` and `tensorflow` plug in here: one more file that exports an `Engine`, one more line in ENGINES.
+ */
+import { messageOf, UsageError } from '../errors.ts';
+import { javascriptEngine } from './javascript.ts';
+import { wasmEngine } from './wasm/wasm.ts';
+
+export type Availability = { available: true; detail: string } | { available: false; reason: string; remedy: string };
+
+export interface Engine {
+  name: string;
+  /** What it computes on, in a few words. */
+  description: string;
+  /** Looks, without side effects that outlive the call, whether `start` would work here. */
+  probe(): Promise<Availability>;
+  /** Makes this engine the one that computes. */
+  start(): Promise<void>;
+}
+
+/** In the order in which `auto` tries them. */
+export const ENGINES: readonly Engine[] = [wasmEngine, javascriptEngine];
+
+export const ENGINE_NAMES: readonly string[] = ['auto', ...ENGINES.map((engine) => engine.name)];
+
+/**
+ * Starts the engine of that name; `auto` takes the first that works.
+ *
+ * @throws UsageError where the name is unknown or that engine can't run here, with the reason and the remedy.
+ */
+export async function startEngine(name = 'auto'): Promise<Engine> {
+  if (name !== 'auto') {
+    const engine = ENGINES.find((candidate) => candidate.name === name);
+    if (!engine) throw new UsageError(`engine "${name}" is unknown; choose one of ${ENGINE_NAMES.join(', ')}`);
+    const availability = await engine.probe();
+    if (!availability.available) {
+      throw new UsageError(`engine ${name} is not available: ${availability.reason}; ${availability.remedy}`);
+    }
+    await engine.start();
+    return engine;
+  }
+  const failures: string[] = [];
+  for (const engine of ENGINES) {
+    const availability = await engine.probe();
+    if (!availability.available) {
+      failures.push(`${engine.name}: ${availability.reason}`);
+      continue;
+    }
+    try {
+      await engine.start();
+      return engine;
+    } catch (error) {
+      failures.push(`${engine.name}: ${messageOf(error)}`);
+    }
+  }
+  throw new UsageError(`no engine works here (${failures.join('; ')})`);
+}

@@ -1,0 +1,151 @@
+/**
+ * The field operation: B coordinate networks, each with its own weights, evaluated over P points at once.
+ *
+ * This is the hot path of the whole project. `fieldForward` and `fieldLoss` run as one fused kernel where the engine
+ * in use brings one (`registerFieldKernel`); elsewhere they are composed of TensorFlow.js ops (`fieldReference.ts`),
+ * which are also the reference that every kernel is tested against.
+ */
+import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
+import { referenceForward, referenceLoss } from './fieldReference.ts';
+
+export type Activation = 'relu' | 'sine';
+export type OutputActivation = 'linear' | 'sigmoid';
+
+export interface FieldLayerShape {
+  inputs: number;
+  outputs: number;
+}
+
+/** Everything about a field but its weights. The last layer is followed by `output`, every other by `activation`. */
+export interface FieldSpec {
+  layers: readonly FieldLayerShape[];
+  activation: Activation;
+  /** Frequency ω₀ of the sine activation sin(ω₀(xW+b)) (Sitzmann et al. 2020, §3.2); other activations ignore it. */
+  omega: number;
+  output: OutputActivation;
+}
+
+/** Weights of B fields: per layer a kernel [B, inputs, outputs] and a bias [B, outputs]. */
+export interface FieldWeights {
+  kernels: readonly Tensor3D[];
+  biases: readonly Tensor2D[];
+}
+
+/** What `lossAndGradients` computes in one pass. Gradients are of the *mean* loss. */
+export interface FieldLossResult {
+  /** Mean squared error of each field over its points and channels, [B]. */
+  losses: Tensor;
+  /** d(mean of losses)/d(kernel), each [B, inputs, outputs]. */
+  kernels: Tensor3D[];
+  /** d(mean of losses)/d(bias), each [B, outputs]. */
+  biases: Tensor2D[];
+}
+
+/**
+ * A fused implementation. `features` are [P,F], shared by all fields, or [B,P,F]. A kernel that can't serve a spec
+ * says so in `supports`, and the reference is used instead.
+ */
+export interface FieldKernel {
+  supports(spec: FieldSpec, features: Tensor): boolean;
+  /** [B,P,C] */
+  forward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D;
+  lossAndGradients(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): FieldLossResult;
+}
+
+const fieldKernels = new Map<string, FieldKernel>();
+
+/** Makes `kernel` serve the field operation whenever the TensorFlow.js backend of that name is in use. */
+export function registerFieldKernel(backendName: string, kernel: FieldKernel): void {
+  fieldKernels.set(backendName, kernel);
+}
+
+function kernelFor(spec: FieldSpec, features: Tensor): FieldKernel | undefined {
+  const kernel = fieldKernels.get(tf.getBackend());
+  return kernel?.supports(spec, features) ? kernel : undefined;
+}
+
+/** The number of features a field reads, of channels it writes, and of weights and biases it has. */
+export function fieldDimensions(spec: FieldSpec): { features: number; channels: number; weightCount: number } {
+  return {
+    features: spec.layers[0].inputs,
+    channels: spec.layers[spec.layers.length - 1].outputs,
+    weightCount: spec.layers.reduce((sum, { inputs, outputs }) => sum + (inputs + 1) * outputs, 0),
+  };
+}
+
+function checkShapes(spec: FieldSpec, weights: FieldWeights, features: Tensor): void {
+  const fields = weights.kernels[0]?.shape[0];
+  if (weights.kernels.length !== spec.layers.length || weights.biases.length !== spec.layers.length) {
+    throw new Error(`field has ${spec.layers.length} layers, got weights of ${weights.kernels.length}`);
+  }
+  spec.layers.forEach(({ inputs, outputs }, i) => {
+    const [kernel, bias] = [weights.kernels[i].shape, weights.biases[i].shape];
+    const fits = kernel[0] === fields && kernel[1] === inputs && kernel[2] === outputs;
+    if (!fits || bias[0] !== fields || bias[1] !== outputs) {
+      throw new Error(
+        `field layer ${i} needs kernel [${fields},${inputs},${outputs}] and bias [${fields},${outputs}], got [${kernel}] and [${bias}]`,
+      );
+    }
+  });
+  const perField = features.rank === 3;
+  if ((features.rank !== 2 && !perField) || features.shape[features.rank - 1] !== spec.layers[0].inputs) {
+    throw new Error(`field needs features [P,${spec.layers[0].inputs}] or [B,P,…], got [${features.shape}]`);
+  }
+  if (perField && features.shape[0] !== fields) {
+    throw new Error(`features of ${features.shape[0]} fields for weights of ${fields}`);
+  }
+}
+
+/**
+ * Evaluates B fields at P points.
+ *
+ * @param features [P,F], shared by all fields, or [B,P,F].
+ * @returns [B,P,C]. Differentiable by composed ops; for training use `fieldLoss`.
+ */
+export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D {
+  checkShapes(spec, weights, features);
+  const kernel = kernelFor(spec, features);
+  if (!kernel) return referenceForward(spec, weights, features);
+  const layerCount = spec.layers.length;
+  // A fused forward keeps no activations, so its gradient recomputes through the reference ops.
+  const op = tf.customGrad((...inputs: unknown[]) => {
+    const save = inputs.pop() as (tensors: Tensor[]) => void;
+    const tensors = inputs as Tensor[];
+    save(tensors);
+    const value = kernel.forward(spec, asWeights(tensors, layerCount), tensors[2 * layerCount]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]) =>
+      tf.grads((...t: Tensor[]) => referenceForward(spec, asWeights(t, layerCount), t[2 * layerCount]))(saved, dy);
+    return { value, gradFunc };
+  });
+  return op(...weights.kernels, ...weights.biases, features) as Tensor3D;
+}
+
+/**
+ * Mean squared error of B fields against targets, with its gradient with respect to the weights. Features and targets
+ * are constants here.
+ *
+ * @param features [P,F], shared by all fields, or [B,P,F].
+ * @param targets [B,P,C].
+ * @returns the mean over fields, points and channels, a scalar.
+ */
+export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): Scalar {
+  checkShapes(spec, weights, features);
+  const kernel = kernelFor(spec, features);
+  if (!kernel) return tf.mean(referenceLoss(spec, weights, features, targets));
+  const layerCount = spec.layers.length;
+  const op = tf.customGrad((...inputs: unknown[]) => {
+    const save = inputs.pop() as (tensors: Tensor[]) => void;
+    const result = kernel.lossAndGradients(spec, asWeights(inputs as Tensor[], layerCount), features, targets);
+    save([...result.kernels, ...result.biases]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy));
+    return { value: tf.mean(result.losses), gradFunc };
+  });
+  return op(...weights.kernels, ...weights.biases) as Scalar;
+}
+
+function asWeights(tensors: readonly Tensor[], layerCount: number): FieldWeights {
+  return {
+    kernels: tensors.slice(0, layerCount) as Tensor3D[],
+    biases: tensors.slice(layerCount, 2 * layerCount) as Tensor2D[],
+  };
+}

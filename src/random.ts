@@ -1,0 +1,120 @@
+/**
+ * Counter-based randomness: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+ *
+ * A generator is a pure function of (seed, stream, step), so nothing has to be saved for a resumed run to draw the
+ * same numbers as an uninterrupted one.
+ */
+
+/** Names what the numbers are for; every use has a stream of its own. */
+export const STREAMS = {
+  encoding: 1,
+  parameters: 2,
+  latents: 3,
+  imageOrder: 4,
+  points: 5,
+  sample: 6,
+  evaluation: 7,
+  noise: 8,
+  synthetic: 9,
+} as const;
+export type Stream = keyof typeof STREAMS;
+
+const MULTIPLIER_0 = 0xd2511f53;
+const MULTIPLIER_1 = 0xcd9e8d57;
+const WEYL_0 = 0x9e3779b9;
+const WEYL_1 = 0xbb67ae85;
+
+/** High 32 bits of the unsigned product of two 32-bit numbers. */
+function multiplyHigh(a: number, b: number): number {
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const low = aLow * bLow;
+  const middle1 = aHigh * bLow + (low >>> 16);
+  const middle2 = aLow * bHigh + (middle1 & 0xffff);
+  return (aHigh * bHigh + Math.floor(middle1 / 65536) + Math.floor(middle2 / 65536)) >>> 0;
+}
+
+/** Philox4x32-10: four 32-bit words from a 128-bit counter and a 64-bit key. */
+export function philox4x32(counter: readonly number[], key: readonly number[]): [number, number, number, number] {
+  let [c0, c1, c2, c3] = [counter[0] >>> 0, counter[1] >>> 0, counter[2] >>> 0, counter[3] >>> 0];
+  let [k0, k1] = [key[0] >>> 0, key[1] >>> 0];
+  for (let round = 0; round < 10; round++) {
+    const high0 = multiplyHigh(MULTIPLIER_0, c0);
+    const low0 = Math.imul(MULTIPLIER_0, c0) >>> 0;
+    const high1 = multiplyHigh(MULTIPLIER_1, c2);
+    const low1 = Math.imul(MULTIPLIER_1, c2) >>> 0;
+    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    k0 = (k0 + WEYL_0) >>> 0;
+    k1 = (k1 + WEYL_1) >>> 0;
+  }
+  return [c0, c1, c2, c3];
+}
+
+/** Draws from the sequence named by (seed, stream, step). */
+export class Random {
+  private readonly key: [number, number];
+  private readonly high: [number, number];
+  private block = 0;
+  private words: number[] = [];
+
+  constructor(seed: number, stream: Stream, step = 0) {
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`seed must be a non-negative integer, got ${seed}`);
+    this.key = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+    this.high = [step >>> 0, ((Math.floor(step / 2 ** 32) << 8) | STREAMS[stream]) >>> 0];
+  }
+
+  /** A uniform 32-bit word. */
+  word(): number {
+    if (this.words.length === 0) {
+      const low = this.block >>> 0;
+      const upper = Math.floor(this.block / 2 ** 32) >>> 0;
+      this.words = philox4x32([low, upper, ...this.high], this.key).reverse();
+      this.block++;
+    }
+    return this.words.pop()!;
+  }
+
+  /** Uniform in [0, 1) with 53 bits. */
+  uniform(): number {
+    const high = this.word() >>> 5;
+    const low = this.word() >>> 6;
+    return (high * 67108864 + low) / 9007199254740992;
+  }
+
+  /** Uniform integer in [0, bound), unbiased by rejection. */
+  integer(bound: number): number {
+    const limit = 2 ** 32 - (2 ** 32 % bound);
+    for (;;) {
+      const word = this.word();
+      if (word < limit) return word % bound;
+    }
+  }
+
+  /** Standard normal (Box–Muller). */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** `length` normals of the given standard deviation. */
+  normals(length: number, standardDeviation = 1): Float32Array {
+    return Float32Array.from({ length }, () => standardDeviation * this.normal());
+  }
+
+  /** `length` uniforms in [low, high). */
+  uniforms(length: number, low: number, high: number): Float32Array {
+    return Float32Array.from({ length }, () => low + (high - low) * this.uniform());
+  }
+
+  /** The first `count` entries of a random permutation of 0…total−1 (partial Fisher–Yates). */
+  sample(total: number, count: number): Int32Array {
+    const pool = Int32Array.from({ length: total }, (_, i) => i);
+    for (let i = 0; i < count; i++) {
+      const j = i + this.integer(total - i);
+      [pool[i], pool[j]] = [pool[j], pool[i]];
+    }
+    return pool.slice(0, count);
+  }
+}
