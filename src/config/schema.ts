@@ -46,7 +46,9 @@ const encodingSchema = z
     z.strictObject({
       kind: z.literal('positional'),
       frequencies: positiveInteger.default(128).describe('frequencies per axis'),
-      maxLog2: positive.default(6).describe('log2 of the highest frequency (Tancik et al. 2020: 6 for photos, 5 for text)'),
+      maxLog2: positive
+        .default(6)
+        .describe('log2 of the highest frequency (Tancik et al. 2020: 6 for photos, 5 for text)'),
     }),
     z.strictObject({
       kind: z.literal('gaussian'),
@@ -84,7 +86,12 @@ const conditionerSchema = z
 const scheduleSchema = z.strictObject({
   kind: z.enum(['constant', 'cosine', 'exponential']).default('cosine'),
   warmupSteps: z.int().nonnegative().default(0),
-  finalFraction: z.number().min(0).max(1).default(0.01).describe('learning rate at the last step, as a fraction of the first'),
+  finalFraction: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe('learning rate at the last step, as a fraction of the first'),
 });
 
 const trainSchema = z.strictObject({
@@ -103,6 +110,11 @@ const trainSchema = z.strictObject({
     .nonnegative()
     .default(1e-4)
     .describe('weight of the mean squared norm of the latents in the loss'),
+  latentNoise: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe('standard deviation of the noise added to latents during training: smooths the latent space'),
   emaDecay: z.number().min(0).lt(1).default(0.999).describe('of the averaged weights that are sampled; 0 turns it off'),
   logEverySteps: positiveInteger.default(20),
   sampleEverySteps: positiveInteger.default(500),

@@ -99,25 +99,27 @@ function checkShapes(spec: FieldSpec, weights: FieldWeights, features: Tensor): 
 /**
  * Evaluates B fields at P points.
  *
- * @param features [P,F], shared by all fields, or [B,P,F].
- * @returns [B,P,C]. Differentiable by composed ops; for training use `fieldLoss`.
+ * @param features [P,F], shared by all fields (a constant: no gradient flows to them), or [B,P,F].
+ * @returns [B,P,C]. Differentiable, recomputing the activations; for training use `fieldLoss`.
  */
 export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D {
   checkShapes(spec, weights, features);
   const kernel = kernelFor(spec, features);
-  if (!kernel) return referenceForward(spec, weights, features);
+  if (!kernel) return tf.tidy(() => referenceForward(spec, weights, features));
   const layerCount = spec.layers.length;
+  const perField = features.rank === 3;
   // A fused forward keeps no activations, so its gradient recomputes through the reference ops.
   const op = tf.customGrad((...inputs: unknown[]) => {
     const save = inputs.pop() as (tensors: Tensor[]) => void;
-    const tensors = inputs as Tensor[];
-    save(tensors);
-    const value = kernel.forward(spec, asWeights(tensors, layerCount), tensors[2 * layerCount]);
-    const gradFunc = (dy: Tensor, saved: Tensor[]) =>
-      tf.grads((...t: Tensor[]) => referenceForward(spec, asWeights(t, layerCount), t[2 * layerCount]))(saved, dy);
-    return { value, gradFunc };
+    save(inputs as Tensor[]);
+    const reference = (...tensors: Tensor[]) =>
+      referenceForward(spec, asWeights(tensors, layerCount), perField ? tensors[2 * layerCount] : features);
+    return {
+      value: kernel.forward(spec, asWeights(inputs as Tensor[], layerCount), features),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => tf.grads(reference)(saved, dy),
+    };
   });
-  return op(...weights.kernels, ...weights.biases, features) as Tensor3D;
+  return tf.tidy(() => op(...weights.kernels, ...weights.biases, ...(perField ? [features] : []))) as Tensor3D;
 }
 
 /**
@@ -131,7 +133,7 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
 export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): Scalar {
   checkShapes(spec, weights, features);
   const kernel = kernelFor(spec, features);
-  if (!kernel) return tf.mean(referenceLoss(spec, weights, features, targets));
+  if (!kernel) return tf.tidy(() => tf.mean(referenceLoss(spec, weights, features, targets)) as Scalar);
   const layerCount = spec.layers.length;
   const op = tf.customGrad((...inputs: unknown[]) => {
     const save = inputs.pop() as (tensors: Tensor[]) => void;
@@ -140,7 +142,7 @@ export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tens
     const gradFunc = (dy: Tensor, saved: Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy));
     return { value: tf.mean(result.losses), gradFunc };
   });
-  return op(...weights.kernels, ...weights.biases) as Scalar;
+  return tf.tidy(() => op(...weights.kernels, ...weights.biases)) as Scalar;
 }
 
 function asWeights(tensors: readonly Tensor[], layerCount: number): FieldWeights {

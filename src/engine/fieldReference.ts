@@ -3,32 +3,22 @@ import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import type { FieldSpec, FieldWeights } from './field.ts';
 
 /**
- * y = x·W + b for B fields, with the gradient written out: TensorFlow.js's own batched product has none when one
- * operand is shared by the whole batch (features usually are).
+ * y = x·W + b for B fields.
+ *
+ * Features [P,I] shared by all fields are a constant: no gradient flows to them (TensorFlow.js has none for a product
+ * whose operand the batch shares, so the one for the weights is written out here). Give [B,P,I] to differentiate.
  */
 export function batchedLinear(x: Tensor, kernel: Tensor3D, bias: Tensor2D): Tensor3D {
-  const shared = x.rank === 2;
+  if (x.rank === 3) return tf.add(tf.matMul(x as Tensor3D, kernel), tf.expandDims(bias, 1)); // [B,P,O]
+  const shared = tf.expandDims(x, 0) as Tensor3D; // [1,P,I]
   const op = tf.customGrad((...inputs: unknown[]) => {
-    const [input, w, b, save] = inputs as [Tensor, Tensor3D, Tensor2D, (tensors: Tensor[]) => void];
-    save([input, w]);
-    const batched = shared ? tf.expandDims(input, 0) : input; // [1|B, P, I]
-    const value = tf.add(tf.matMul(batched as Tensor3D, w), tf.expandDims(b, 1)); // [B, P, O]
-    const gradFunc = (dy: Tensor, saved: Tensor[]) => {
-      const [input, w] = saved as [Tensor, Tensor3D];
-      const batched = (shared ? tf.expandDims(input, 0) : input) as Tensor3D;
-      // Lazily: TensorFlow.js calls only the gradients that somebody asks for.
-      return [
-        () => {
-          const dx = tf.matMul(dy as Tensor3D, w, false, true); // [B, P, I]
-          return shared ? tf.sum(dx, 0) : dx;
-        },
-        () => tf.matMul(batched, dy as Tensor3D, true, false), // [B, I, O]
-        () => tf.sum(dy, 1), // [B, O]
-      ] as unknown as Tensor[];
+    const [w, b] = inputs as [Tensor3D, Tensor2D];
+    return {
+      value: tf.add(tf.matMul(shared, w), tf.expandDims(b, 1)), // [B,P,O]
+      gradFunc: (dy: Tensor) => [tf.matMul(shared, dy as Tensor3D, true, false), tf.sum(dy, 1)], // [B,I,O], [B,O]
     };
-    return { value, gradFunc };
   });
-  return op(x, kernel, bias) as Tensor3D;
+  return op(kernel, bias) as Tensor3D;
 }
 
 /** See `fieldForward`. */

@@ -81,18 +81,97 @@ export function footprintAttenuation(
   const varianceY = Math.max(0, footprint[1] ** 2 - trainingFootprint[1] ** 2) / 12;
   const { frequencies } = encoding;
   return Float64Array.from({ length: frequencies.length / 2 }, (_, k) => {
-    return Math.exp(-2 * Math.PI ** 2 * (frequencies[2 * k] ** 2 * varianceX + frequencies[2 * k + 1] ** 2 * varianceY));
+    return Math.exp(
+      -2 * Math.PI ** 2 * (frequencies[2 * k] ** 2 * varianceX + frequencies[2 * k + 1] ** 2 * varianceY),
+    );
   });
 }
 
+/** Features of the pixels of one view. */
+export interface GridEncoder {
+  /** Features of the pixels of rows [firstRow, firstRow+rowCount), row by row: [rowCount·width, F]. */
+  rows(firstRow: number, rowCount: number): Float32Array;
+  /** Features of the pixels with these row-major indices: [P, F]. */
+  pixels(indices: Int32Array): Float32Array;
+}
+
 /**
- * Features of the pixels of rows [firstRow, firstRow+rowCount) of a view, row by row: [rowCount·width, F].
+ * Encodes the pixels of a view.
  *
  * The phase is separable, 2π(fₓx + f_y y), so sines and cosines are taken once per column and once per row, in float64
  * (deep zooms keep their precision), and each feature costs two products.
  *
- * @param attenuation one factor per frequency (`footprintAttenuation`), or none.
+ * @param attenuation one factor per frequency (`viewAttenuation`), or none.
  */
+export function makeGridEncoder(encoding: Encoding, view: View, attenuation?: Float64Array): GridEncoder {
+  const [x0, y0, x1, y1] = view.window;
+  const xs = pixelCentres(x0, x1, view.width);
+  const ys = pixelCentres(y0, y1, view.height);
+  const count = featureCount(encoding);
+  const write =
+    encoding.kind === 'coordinates' ? linearWriter(encoding, xs, ys) : fourierWriter(encoding, xs, ys, attenuation);
+  return {
+    rows(firstRow, rowCount) {
+      const features = new Float32Array(rowCount * view.width * count);
+      for (let row = firstRow, at = 0; row < firstRow + rowCount; row++) {
+        for (let column = 0; column < view.width; column++, at += count) write(features, at, row, column);
+      }
+      return features;
+    },
+    pixels(indices) {
+      const features = new Float32Array(indices.length * count);
+      indices.forEach((index, p) => {
+        write(features, p * count, Math.floor(index / view.width), index % view.width);
+      });
+      return features;
+    },
+  };
+}
+
+/** Writes the features of pixel (row, column) at an offset. */
+type FeatureWriter = (features: Float32Array, at: number, row: number, column: number) => void;
+
+function linearWriter(
+  { scale, offset }: Encoding & { kind: 'coordinates' },
+  xs: Float64Array,
+  ys: Float64Array,
+): FeatureWriter {
+  return (features, at, row, column) => {
+    features[at] = scale * xs[column] + offset;
+    features[at + 1] = scale * ys[row] + offset;
+  };
+}
+
+function fourierWriter(
+  { frequencies }: Encoding & { kind: 'fourier' },
+  xs: Float64Array,
+  ys: Float64Array,
+  attenuation?: Float64Array,
+): FeatureWriter {
+  const count = frequencies.length / 2;
+  /** sin and cos of 2π·f·position for each position and frequency, [N,K] each. */
+  const waves = (positions: Float64Array, axis: 0 | 1, gain?: Float64Array) => {
+    const [sin, cos] = [new Float64Array(positions.length * count), new Float64Array(positions.length * count)];
+    for (let i = 0; i < positions.length; i++) {
+      for (let k = 0; k < count; k++) {
+        const phase = 2 * Math.PI * frequencies[2 * k + axis] * positions[i];
+        sin[i * count + k] = Math.sin(phase) * (gain ? gain[k] : 1);
+        cos[i * count + k] = Math.cos(phase) * (gain ? gain[k] : 1);
+      }
+    }
+    return { sin, cos };
+  };
+  const x = waves(xs, 0);
+  const y = waves(ys, 1, attenuation);
+  return (features, at, row, column) => {
+    for (let k = 0, i = column * count, j = row * count; k < count; k++, i++, j++) {
+      features[at + k] = x.sin[i] * y.cos[j] + x.cos[i] * y.sin[j];
+      features[at + count + k] = x.cos[i] * y.cos[j] - x.sin[i] * y.sin[j];
+    }
+  };
+}
+
+/** `makeGridEncoder(…).rows(…)` for a single use. */
 export function encodeRows(
   encoding: Encoding,
   view: View,
@@ -100,49 +179,7 @@ export function encodeRows(
   rowCount = view.height,
   attenuation?: Float64Array,
 ): Float32Array {
-  const [x0, y0, x1, y1] = view.window;
-  const xs = pixelCentres(x0, x1, view.width);
-  const ys = pixelCentres(y0, y1, view.height).subarray(firstRow, firstRow + rowCount);
-  const width = view.width;
-  if (encoding.kind === 'coordinates') {
-    const features = new Float32Array(rowCount * width * 2);
-    for (let j = 0, at = 0; j < rowCount; j++) {
-      for (let i = 0; i < width; i++) {
-        features[at++] = encoding.scale * xs[i] + encoding.offset;
-        features[at++] = encoding.scale * ys[j] + encoding.offset;
-      }
-    }
-    return features;
-  }
-  const { frequencies } = encoding;
-  const count = frequencies.length / 2;
-  const [columnSin, columnCos] = [new Float64Array(width * count), new Float64Array(width * count)];
-  for (let i = 0; i < width; i++) {
-    for (let k = 0; k < count; k++) {
-      const phase = 2 * Math.PI * frequencies[2 * k] * xs[i];
-      columnSin[i * count + k] = Math.sin(phase);
-      columnCos[i * count + k] = Math.cos(phase);
-    }
-  }
-  const features = new Float32Array(rowCount * width * 2 * count);
-  const [rowSin, rowCos] = [new Float64Array(count), new Float64Array(count)];
-  for (let j = 0; j < rowCount; j++) {
-    for (let k = 0; k < count; k++) {
-      const phase = 2 * Math.PI * frequencies[2 * k + 1] * ys[j];
-      const gain = attenuation ? attenuation[k] : 1;
-      rowSin[k] = gain * Math.sin(phase);
-      rowCos[k] = gain * Math.cos(phase);
-    }
-    for (let i = 0; i < width; i++) {
-      const at = (j * width + i) * 2 * count;
-      const column = i * count;
-      for (let k = 0; k < count; k++) {
-        features[at + k] = columnSin[column + k] * rowCos[k] + columnCos[column + k] * rowSin[k];
-        features[at + count + k] = columnCos[column + k] * rowCos[k] - columnSin[column + k] * rowSin[k];
-      }
-    }
-  }
-  return features;
+  return makeGridEncoder(encoding, view, attenuation).rows(firstRow, rowCount);
 }
 
 /** `footprintAttenuation` of a view, for a model trained on full images of the given size. */

@@ -1,5 +1,8 @@
 import { tf } from '../../tf.ts';
 import type { Engine } from '../engine.ts';
+import { registerWasmKernels } from './kernels.ts';
+
+let kernelsReplaced = false;
 
 /** WebAssembly SIMD (TensorFlow.js wasm backend). */
 export const wasmEngine: Engine = {
@@ -12,5 +15,7 @@ export const wasmEngine: Engine = {
     await import('@tensorflow/tfjs-backend-wasm');
     await tf.setBackend('wasm');
     await tf.ready();
+    if (!kernelsReplaced) registerWasmKernels();
+    kernelsReplaced = true;
   },
 };
