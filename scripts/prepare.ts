@@ -8,7 +8,7 @@ export const prepare: Command = {
   builder: (yargs) =>
     yargs
       .option('config', { type: 'string', describe: 'experiment whose images to prepare', requiresArg: true })
-      .option('set', { type: 'string', array: true, default: [], describe: 'change a key: data.size=128', }),
+      .option('set', { type: 'string', array: true, default: [], describe: 'change a key: data.size=128' }),
   handler: async (args: { config?: string; set: string[] }) => {
     const experiment = await loadExperiment(args.config, args.set);
     const images = await loadWithProgress(experiment, console.error);

@@ -40,7 +40,7 @@ export const train: Command = {
   builder: (yargs) =>
     yargs
       .option('config', { type: 'string', describe: 'experiment to train (YAML)', requiresArg: true })
-      .option('set', { type: 'string', array: true, default: [], describe: 'change a key: train.steps=500', })
+      .option('set', { type: 'string', array: true, default: [], describe: 'change a key: train.steps=500' })
       .option('run', { type: 'string', describe: 'run folder (default runs/NAME of the config)', requiresArg: true })
       .option('resume', { type: 'boolean', default: false, describe: 'go on from the latest checkpoint of --run' })
       .option('overwrite', { type: 'boolean', default: false, describe: 'remove the run that the folder holds' })

@@ -1,8 +1,8 @@
 /** The report of a run: one HTML page with everything in it, nothing loaded from elsewhere. */
 import { html, Markup } from './html.ts';
-import { linePlot } from './plot.ts';
 import type { ReportData } from './reportData.ts';
 import { fidelitySection } from './reportFidelity.ts';
+import { responsivePlot } from './reportPlot.ts';
 import { interpolationsSection, reconstructionsSection, resolutionsSection, samplesSection } from './reportSections.ts';
 import { REPORT_STYLE } from './reportStyle.ts';
 
@@ -14,7 +14,6 @@ export type { ReportData } from './reportData.ts';
  * @throws RangeError where an image is no PNG.
  */
 export function renderReport(data: ReportData): string {
-  const { curves, skipped, config, commands } = data;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -26,20 +25,25 @@ export function renderReport(data: ReportData): string {
 <body>
 <main>
 ${header(data)}
-${data.reconstructions?.pairs.length && reconstructionsSection(data.reconstructions)}
-${data.resolutions?.drawings.length && resolutionsSection(data.resolutions)}
-${data.samples?.length && samplesSection(data.samples)}
-${data.interpolations?.length && interpolationsSection(data.interpolations)}
-${data.fidelity?.scales.length && fidelitySection(data.fidelity)}
-${curves?.length && curvesSection(curves)}
-${skipped?.length && skippedSection(skipped)}
-${commands?.length && commandsSection(commands)}
-${config && configSection(config)}
+${when(data.reconstructions?.pairs, () => reconstructionsSection(data.reconstructions!))}
+${when(data.resolutions?.drawings, () => resolutionsSection(data.resolutions!))}
+${when(data.samples, samplesSection)}
+${when(data.interpolations, interpolationsSection)}
+${when(data.fidelity?.scales, () => fidelitySection(data.fidelity!))}
+${when(data.curves, curvesSection)}
+${when(data.skipped, skippedSection)}
+${when(data.commands, commandsSection)}
+${data.config && configSection(data.config)}
 ${data.footer && html`<footer>${data.footer}</footer>`}
 </main>
 </body>
 </html>
-`.text.replace(/\n{2,}/g, '\n');
+`.text;
+}
+
+/** A section, where there is something to put into it. */
+function when<T>(list: readonly T[] | undefined, section: (list: readonly T[]) => Markup): Markup | null {
+  return list && list.length > 0 ? section(list) : null;
 }
 
 function header({ name, summary, headline, facts }: ReportData): Markup {
@@ -47,8 +51,8 @@ function header({ name, summary, headline, facts }: ReportData): Markup {
 <p class="kicker">Chladni · training report</p>
 <h1>${name}</h1>
 ${summary && html`<p class="summary">${summary}</p>`}
-${headline?.length && html`<dl class="headline">${headline.map(({ value, unit, label }) => html`<div><dt>${label}</dt><dd>${value}${unit && html` <small>${unit}</small>`}</dd></div>`)}</dl>`}
-${facts?.length && html`<dl class="facts">${facts.map(({ label, text }) => html`<div><dt>${label}</dt><dd>${text}</dd></div>`)}</dl>`}
+${when(headline, (numbers) => html`<dl class="headline">${numbers.map(({ value, unit, label }) => html`<div><dt>${label}</dt><dd>${value}${unit && html` <small>${unit}</small>`}</dd></div>`)}</dl>`)}
+${when(facts, (lines) => html`<dl class="facts">${lines.map(({ label, text }) => html`<div><dt>${label}</dt><dd>${text}</dd></div>`)}</dl>`)}
 </header>`;
 }
 
@@ -57,7 +61,7 @@ function curvesSection(curves: NonNullable<ReportData['curves']>): Markup {
 <h2>Training</h2>
 ${curves.map(
   ({ plot, caption }) => html`<figure>
-${new Markup(linePlot({ width: 936, height: 340, ...plot }))}
+${responsivePlot(plot)}
 ${caption && html`<figcaption>${caption}</figcaption>`}
 </figure>\n`,
 )}

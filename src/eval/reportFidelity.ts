@@ -1,20 +1,21 @@
 /** The report's numbers per frequency: plots over rings, a table over octaves. */
-import { html, Markup } from './html.ts';
+import { html, type Markup } from './html.ts';
 import type { BandFidelity } from './pairedSpectrum.ts';
-import { type LinePlot, linePlot, type Series } from './plot.ts';
+import type { LinePlot, Series } from './plot.ts';
 import { formatNumber } from './plotScale.ts';
 import type { FidelityAtScale, FidelityData } from './reportData.ts';
+import { responsivePlot } from './reportPlot.ts';
 
 export function fidelitySection({ scales, trainingNyquist }: FidelityData): Markup {
   const beyond = scales.some(({ scale }) => scale > 1);
   return html`<section>
 <h2>Fidelity per frequency</h2>
 <figure>
-${new Markup(linePlot(snrPlot(scales, trainingNyquist)))}
+${responsivePlot(snrPlot(scales, trainingNyquist))}
 <figcaption><b>How far the error lies below the image, at each frequency.</b> 20 dB: the error holds 1 % of the image's energy there; 0 dB: as much as the image itself.${beyond && ' Right of the training Nyquist frequency the training images hold nothing, so the model has to extrapolate.'}</figcaption>
 </figure>
 <figure>
-${new Markup(linePlot(transferPlot(scales, trainingNyquist)))}
+${responsivePlot(transferPlot(scales, trainingNyquist))}
 <figcaption><b>How much of the image comes through, at each frequency.</b> Transfer T is the gain of the part that follows the image: 1 is perfect, 0 is nothing, in between is blur.</figcaption>
 </figure>
 <figure>
@@ -51,8 +52,6 @@ function snrPlot(scales: readonly FidelityAtScale[], trainingNyquist: number): L
     y: { label: 'SNR (dB)' },
     series: overScales(scales, (ring) => ring.snrDb),
     guides: guidesAt(trainingNyquist),
-    width: 936,
-    height: 400,
   };
 }
 
@@ -68,8 +67,6 @@ function transferPlot(scales: readonly FidelityAtScale[], trainingNyquist: numbe
     y: { label: 'T', domain: [low, high] },
     series,
     guides: [...guidesAt(trainingNyquist), { axis: 'y', at: 1, label: '' }],
-    width: 936,
-    height: 340,
   };
 }
 

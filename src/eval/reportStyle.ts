@@ -20,6 +20,7 @@ figure + figure { margin-top: 48px; }
 figcaption, .note { max-width: 72ch; margin: 16px 0 0; color: var(--muted); font-size: 14px; line-height: 1.55; text-wrap: pretty; }
 figcaption b, .note b { color: var(--ink); font-weight: 600; }
 img, svg { display: block; max-width: 100%; height: auto; }
+.narrow { display: none; }
 .pixels { image-rendering: pixelated; }
 .headline { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 28px 32px; margin: 48px 0 0; padding: 28px 0; border: solid var(--line); border-width: 1px 0; }
 .headline div { display: flex; flex-direction: column-reverse; justify-content: flex-end; }
@@ -58,7 +59,9 @@ pre { margin: 0; padding: 16px 18px; overflow-x: auto; background: var(--panel);
 .command p { margin: 0 0 6px; font-size: 14px; color: var(--muted); }
 summary { cursor: pointer; color: var(--accent); font-size: 15px; margin-bottom: 14px; }
 footer { margin-top: 96px; padding-top: 20px; border-top: 1px solid var(--line); color: var(--muted); font-size: 13px; }
-@media (max-width: 600px) {
+@media screen and (max-width: 600px) {
+  .wide { display: none; }
+  .narrow { display: block; }
   main { padding: 40px 18px 64px; }
   h1 { font-size: 31px; }
   section { margin-top: 60px; }

@@ -67,10 +67,10 @@ export function describeModel(experiment: Experiment, images: number): string {
 /** Trains an experiment in its run folder. */
 export async function trainSession(options: SessionOptions): Promise<TrainSummary> {
   const { experiment, runPath, resume, overwrite, signal, say } = options;
+  const engine = await startEngine(experiment.engine);
   const images = await loadWithProgress(experiment, say);
   const run = await RunFolder.create(runPath, { resume, overwrite });
   try {
-    const engine = await startEngine(experiment.engine);
     await run.writeConfig(formatExperiment(experiment));
     await run.writeEnvironment(`${engine.name}: ${engine.description}`);
     const { width, height } = trainingSize(experiment.data);
