@@ -50,9 +50,9 @@ async function openImage(bytes: Uint8Array): Promise<{ metadata: Metadata; open:
   throw new Error('exceeds pixel limit');
 }
 
-/** A rectangle or size at `scale` times its resolution. */
-function times<T extends Size | Rectangle>(rectangle: T, scale: number): T {
-  return Object.fromEntries(Object.entries(rectangle).map(([key, value]) => [key, value * scale])) as T;
+/** A rectangle, or a size, at `scale` times its resolution. */
+function times({ left = 0, top = 0, width, height }: Size & Partial<Rectangle>, scale: number): Rectangle {
+  return { left: left * scale, top: top * scale, width: width * scale, height: height * scale };
 }
 
 /** The background with `pixels` [inner.height, inner.width, 3] in their place. */
@@ -100,8 +100,7 @@ export async function decodeImage(bytes: Uint8Array, transform: Transform): Prom
   }
   const { data, info } = await pipeline.removeAlpha().raw().toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
-  const whole = times({ width: transform.width, height: transform.height }, scale);
-  const pixels = onBackground(enlarge(data, info, landing), landing, whole, background);
+  const pixels = onBackground(enlarge(data, info, landing), landing, times(transform, scale), background);
   const nativeScale = isVector ? Infinity : Math.min(from.width / to.width, from.height / to.height);
   return { pixels, nativeScale };
 }

@@ -107,17 +107,25 @@ export async function decodeSelection(
     const taken = new Set(slotOf.values());
     const free = Array.from({ length: slots.count }, (_, slot) => slot).filter((slot) => !taken.has(slot));
     const round = spreadEvenly(untried, free.length);
+    const decode = async (index: number, slot: number) => {
+      const result = await slots.fill(slot, entries[index]);
+      if (typeof result !== 'number') return result;
+      slotOf.set(index, slot);
+      nativeScale = Math.min(nativeScale, result);
+      onProgress?.(slotOf.size, slots.count);
+      return undefined;
+    };
+    const failed: { index: number; slot: number }[] = [];
     await parallel.map(round, async (index, i) => {
-      const result = await slots.fill(free[i], entries[index]);
-      if (typeof result === 'number') {
-        slotOf.set(index, free[i]);
-        nativeScale = Math.min(nativeScale, result);
-        onProgress?.(slotOf.size, slots.count);
-      } else {
-        skipped.push({ name: result.name, reason: result.reason });
-        repeatable &&= !result.atRead;
-      }
+      if (await decode(index, free[i])) failed.push({ index, slot: free[i] });
     });
+    // libvips keeps one error text for all threads: only a file that is decoded alone is sure to get its own.
+    for (const { index, slot } of failed) {
+      const failure = await decode(index, slot);
+      if (failure === undefined) continue;
+      skipped.push({ name: failure.name, reason: failure.reason });
+      repeatable &&= !failure.atRead;
+    }
     const tried = new Set(round);
     untried = untried.filter((index) => !tried.has(index));
   }

@@ -55,13 +55,14 @@ const FILE_REASONS: Record<string, string> = {
   EROFS: 'read-only file system',
 };
 
-/** Why something failed, in one line: sharp reports everything libvips met, a line each. */
+/** Why something failed, in one line: sharp reports everything that libvips met, a line each, in its own terms. */
 export function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code !== undefined && code in FILE_REASONS) return FILE_REASONS[code];
   const lines = messageOf(error)
     .split('\n')
     .map((line) => line.trim().replace(/^Input [Bb]uffer (contains )?/, ''))
+    .map((line) => (line.startsWith('Warning treated as error') ? 'damaged or cut short' : line))
     .filter((line) => line !== '' && !line.startsWith('source: bad seek'));
   return [...new Set(lines)].join('; ').slice(0, 200);
 }

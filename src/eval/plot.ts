@@ -233,7 +233,7 @@ function guideMarkup({ axis, at, label }: NonNullable<LinePlot['guides']>[number
   const text =
     axis === 'y'
       ? { x: left + 6, y: y - 5, anchor: 'start' }
-      : { x: position > 0.7 ? x - 6 : x + 6, y: top + 11, anchor: position > 0.7 ? 'end' : 'start' };
+      : { x, y: top - 5, anchor: position > 0.85 ? 'end' : position < 0.15 ? 'start' : 'middle' };
   return html`<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="currentColor" stroke-opacity="0.5" stroke-dasharray="2 3"/>
 <text x="${text.x}" y="${text.y}" text-anchor="${text.anchor}" font-size="11" opacity="${MUTED}">${label}</text>\n`;
 }

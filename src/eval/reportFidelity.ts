@@ -12,7 +12,7 @@ export function fidelitySection({ scales, trainingNyquist }: FidelityData): Mark
 <h2>Fidelity per frequency</h2>
 <figure>
 ${responsivePlot(snrPlot(scales, trainingNyquist))}
-<figcaption><b>How far the error lies below the image, at each frequency.</b> 20 dB: the error holds 1 % of the image's energy there; 0 dB: as much as the image itself.${beyond && ' Right of the training Nyquist frequency the training images hold nothing, so the model has to extrapolate.'}</figcaption>
+<figcaption><b>How far the error lies below the image, at each frequency.</b> 20 dB: the error holds 1 % of the image's energy there; 0 dB: as much as the image itself.${beyond && ' Right of the training Nyquist frequency the training images hold nothing, so the model has to extrapolate.'}</figcaption>
 </figure>
 <figure>
 ${responsivePlot(transferPlot(scales, trainingNyquist))}
@@ -20,7 +20,7 @@ ${responsivePlot(transferPlot(scales, trainingNyquist))}
 </figure>
 <figure>
 <div class="table"><table>
-<thead><tr><th>Cycles per image</th><th>per pixel</th><th>Modes</th><th>Energy</th><th>MSE</th><th>FVU</th><th>SNR</th><th>T</th><th>FRC</th></tr></thead>
+<thead><tr><th>Cycles per image</th><th>per pixel</th><th>Modes</th><th>Energy</th><th>MSE</th><th>FVU</th><th>SNR (dB)</th><th>T</th><th>FRC</th></tr></thead>
 ${scales.map((atScale) => tableBody(atScale, trainingNyquist))}
 </table></div>
 <figcaption><b>Octaves of radial frequency, at each multiple of the training size.</b> MSEs of a block add up to the MSE of its images. Energy: the image's own, as a share without the mean (DC). FVU: error as a fraction of the image's energy in the band; SNR = −10 log₁₀ FVU. FRC: correlation with the image. FVU = (1 − T)² + A(1 − FRC²), with A the ratio of energies. Corner: diagonal frequencies above half a cycle per pixel.${beyond && ' Grey: beyond the training Nyquist frequency.'}</figcaption>
@@ -39,7 +39,15 @@ function overScales(scales: readonly FidelityAtScale[], value: (ring: BandFideli
   });
 }
 
-const frequencyAxis = { label: 'cycles per image', scale: 'log2' } as const;
+function frequencyAxis(scales: readonly FidelityAtScale[]): LinePlot['x'] {
+  const edges = scales.flatMap(({ rings }) => rings.filter(({ kind }) => kind === 'ring'));
+  const low = Math.min(
+    1,
+    ...edges.map(({ fromCyclesPerImage, toCyclesPerImage }) => (fromCyclesPerImage + toCyclesPerImage) / 2),
+  );
+  const high = Math.max(2, ...edges.map(({ toCyclesPerImage }) => toCyclesPerImage));
+  return { label: 'cycles per image', scale: 'log2', domain: [low, high] };
+}
 
 function guidesAt(trainingNyquist: number): NonNullable<LinePlot['guides']> {
   return [{ axis: 'x', at: trainingNyquist, label: 'training Nyquist' }];
@@ -48,7 +56,7 @@ function guidesAt(trainingNyquist: number): NonNullable<LinePlot['guides']> {
 function snrPlot(scales: readonly FidelityAtScale[], trainingNyquist: number): LinePlot {
   return {
     title: 'Signal-to-noise ratio',
-    x: frequencyAxis,
+    x: frequencyAxis(scales),
     y: { label: 'SNR (dB)' },
     series: overScales(scales, (ring) => ring.snrDb),
     guides: guidesAt(trainingNyquist),
@@ -63,7 +71,7 @@ function transferPlot(scales: readonly FidelityAtScale[], trainingNyquist: numbe
   const high = Math.min(1.5, Math.max(1, ...values) * 1.05);
   return {
     title: 'Transfer',
-    x: frequencyAxis,
+    x: frequencyAxis(scales),
     y: { label: 'T', domain: [low, high] },
     series,
     guides: [...guidesAt(trainingNyquist), { axis: 'y', at: 1, label: '' }],
@@ -79,7 +87,7 @@ function tableBody({ scale, width, height, images, bands }: FidelityAtScale, tra
 <tr><th colspan="9">${scale}× · ${width} × ${height} px · ${images} ${images === 1 ? 'image' : 'images'}</th></tr>
 ${bands.map((band) => {
   const share = band.kind === 'dc' ? '' : `${fixed((100 * band.energy) / variance, 2)} %`;
-  return html`<tr${band.fromCyclesPerImage >= trainingNyquist && html` class="beyond"`}><td>${bandLabel(band)}</td><td>${edges(band.fromCyclesPerPixel, band.toCyclesPerPixel)}</td><td>${number(band.modes)}</td><td>${share}</td><td>${number(band.mse)}</td><td>${number(band.fvu)}</td><td>${fixed(band.snrDb, 1)} dB</td><td>${fixed(band.transfer, 3)}</td><td>${fixed(band.frc, 3)}</td></tr>\n`;
+  return html`<tr${scale > 1 && band.fromCyclesPerImage >= trainingNyquist && html` class="beyond"`}><td>${bandLabel(band)}</td><td>${edges(band.fromCyclesPerPixel, band.toCyclesPerPixel)}</td><td>${band.modes.toLocaleString('en-US')}</td><td>${share}</td><td>${number(band.mse)}</td><td>${number(band.fvu)}</td><td>${fixed(band.snrDb, 1)}</td><td>${fixed(band.transfer, 3)}</td><td>${fixed(band.frc, 3)}</td></tr>\n`;
 })}</tbody>`;
 }
 

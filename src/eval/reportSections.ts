@@ -12,11 +12,11 @@ export function reconstructionsSection({ pairs, note }: ReconstructionsData): Ma
 <figure>
 <div class="pairs">${pairs.map(
     ({ name, original, reconstruction, psnrDb }) => html`
-<div class="pair"><div>${picture(original, `${name}, original`, true)}${picture(reconstruction, `${name}, reconstruction`, true)}</div>
+<div class="pair"><div>${picture(original, `${name}, original`)}${picture(reconstruction, `${name}, reconstruction`)}</div>
 <p><span title="${name}">${name}</span>${psnrDb !== undefined && html`<span>${decibels(psnrDb)}</span>`}</p></div>`,
   )}
 </div>
-<figcaption><b>Original on the left, reconstruction on the right</b>, pixel for pixel at the training size, with the PSNR of the pair. Fine texture goes missing first: look at outlines and small highlights.${note && ` ${note}`}</figcaption>
+<figcaption><b>Original on the left, reconstruction on the right</b>, at the training size, with the PSNR of the pair. Fine texture goes missing first: look at outlines and small highlights.${note && ` ${note}`}</figcaption>
 </figure>
 </section>`;
 }
@@ -25,7 +25,7 @@ export function samplesSection(samples: readonly Png[]): Markup {
   return html`<section>
 <h2>Samples</h2>
 <figure>
-<div class="tiles">${samples.map((png, i) => picture(png, `sample ${i + 1}`, true))}</div>
+<div class="tiles">${samples.map((png, i) => picture(png, `sample ${i + 1}`))}</div>
 <figcaption><b>Images of random latents</b>, none chosen by hand. They show what the latent space holds between the training images.</figcaption>
 </figure>
 </section>`;
@@ -35,7 +35,7 @@ export function interpolationsSection(strips: readonly (readonly Png[])[]): Mark
   return html`<section>
 <h2>Interpolation</h2>
 <figure>
-${strips.map((frames) => html`<div class="strip">${frames.map((png, i) => picture(png, `frame ${i + 1} of ${frames.length}`, true))}</div>`)}
+${strips.map((frames) => html`<div class="strip">${frames.map((png, i) => picture(png, `frame ${i + 1} of ${frames.length}`))}</div>`)}
 <figcaption><b>From one latent to another in equal steps</b>, left to right. A smooth latent space changes shape and colour along the way; a poor one cross-fades.</figcaption>
 </figure>
 </section>`;
@@ -46,9 +46,7 @@ export function resolutionsSection({ name, drawings, detail }: ResolutionsData):
   const withTruth = drawings.some(({ truth }) => truth);
   const cells = (key: 'image' | 'truth', zoomed: boolean) =>
     drawings.map(({ scale, [key]: png }) =>
-      png
-        ? view(png, `resolution-${key}-${scale}`, `${name} at ${scale}×`, zoomed ? detail : undefined)
-        : html`<div></div>`,
+      png ? view(png, `resolution-${key}-${scale}`, `${name} at ${scale}×`, zoomed, detail) : html`<div></div>`,
     );
   const row = (label: string, content: Markup[]) => html`<p class="row">${label}</p>${content}\n`;
   return html`<section>
@@ -64,26 +62,29 @@ ${withTruth && row('Ground truth', cells('truth', false))}
 ${detail && row('Detail, drawn by the model', cells('image', true))}
 ${detail && withTruth && row('Detail, ground truth', cells('truth', true))}
 </div>
-<figcaption><b>${name}, drawn by the same weights on finer and finer grids</b>, shown at one size; 1× is what the model was trained on. ${withTruth && 'Below it is the source drawn at that size: detail that only the truth has lies beyond what the training images could tell. '}${detail && 'The detail magnifies one part, where pixels and edges can be compared.'}</figcaption>
+<figcaption><b>${name}, drawn by the same weights on finer and finer grids</b>, shown at one size; 1× is what the model was trained on. ${withTruth && 'Below it is the source drawn at that size: detail that only the truth has lies beyond what the training images could tell. '}${detail && 'The outlined part is magnified, so that pixels and edges can be compared.'}</figcaption>
 </figure>
 </section>`;
 }
 
-/** The whole of an image, or a window into the one of that id. */
-function view(png: Png, id: string, label: string, window?: ResolutionsData['detail']): Markup {
+/** The whole of an image, its detail outlined; or, zoomed, the detail of the image of that id. */
+function view(png: Png, id: string, label: string, zoomed: boolean, detail: ResolutionsData['detail']): Markup {
   const { width, height } = pngSize(png);
   const unitsHigh = (IMAGE_UNITS * height) / width;
-  const [x0, y0, x1, y1] = window ?? [0, 0, 1, 1];
-  const box = [x0 * IMAGE_UNITS, y0 * unitsHigh, (x1 - x0) * IMAGE_UNITS, (y1 - y0) * unitsHigh];
-  const content = window
-    ? html`<use href="#${id}"/>`
-    : html`<image id="${id}" class="pixels" href="${dataUri(png)}" width="${IMAGE_UNITS}" height="${unitsHigh}" preserveAspectRatio="none"/>`;
-  return html`<svg viewBox="${box.join(' ')}" role="img" aria-label="${label}">${content}</svg>`;
+  const [x0, y0, x1, y1] = (detail ?? [0, 0, 1, 1]).map((edge, i) => edge * (i % 2 === 0 ? IMAGE_UNITS : unitsHigh));
+  if (zoomed) {
+    return html`<svg viewBox="${x0} ${y0} ${x1 - x0} ${y1 - y0}" role="img" aria-label="${label}, detail"><use href="#${id}"/></svg>`;
+  }
+  const outline = (color: string, strokeWidth: number) =>
+    html`<rect x="${x0}" y="${y0}" width="${x1 - x0}" height="${y1 - y0}" fill="none" stroke="${color}" stroke-width="${strokeWidth}" vector-effect="non-scaling-stroke"/>`;
+  return html`<svg viewBox="0 0 ${IMAGE_UNITS} ${unitsHigh}" role="img" aria-label="${label}">
+<image id="${id}" class="pixels" href="${dataUri(png)}" width="${IMAGE_UNITS}" height="${unitsHigh}" preserveAspectRatio="none"/>
+${detail && [outline('#fff', 3), outline('#222', 1)]}</svg>`;
 }
 
-function picture(png: Png, label: string, pixelated: boolean): Markup {
+function picture(png: Png, label: string): Markup {
   const { width, height } = pngSize(png);
-  return html`<img src="${dataUri(png)}" alt="${label}" title="${label}" width="${width}" height="${height}"${pixelated && html` class="pixels"`}>`;
+  return html`<img src="${dataUri(png)}" alt="${label}" title="${label}" width="${width}" height="${height}" class="pixels">`;
 }
 
 function dataUri(png: Png): string {

@@ -1,6 +1,6 @@
 /** The report's style sheet: one column, light or dark as the reader has it, light on paper. */
 export const REPORT_STYLE = `
-:root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1d1f23; --muted: #6a6d75; --line: #e3e3e0; --panel: #f5f5f2; --accent: #0072b2; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1d1f23; --muted: #6a6d75; --line: #e3e3e0; --panel: #f5f5f2; --accent: #0072b2; }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #141619; --ink: #e6e6e3; --muted: #989ba3; --line: #2c2f35; --panel: #1c1f23; --accent: #56b4e9; }
 }
@@ -24,14 +24,15 @@ img, svg { display: block; max-width: 100%; height: auto; }
 .pixels { image-rendering: pixelated; }
 .headline { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 28px 32px; margin: 48px 0 0; padding: 28px 0; border: solid var(--line); border-width: 1px 0; }
 .headline div { display: flex; flex-direction: column-reverse; justify-content: flex-end; }
-.headline dt { color: var(--muted); font-size: 14px; line-height: 1.4; }
+.headline dt { text-wrap: balance; color: var(--muted); font-size: 14px; line-height: 1.4; }
 .headline dd { margin: 0 0 6px; font-size: 31px; font-weight: 600; line-height: 1.15; letter-spacing: -0.015em; font-variant-numeric: tabular-nums; }
 .headline small { font-size: 16px; font-weight: 400; letter-spacing: 0; color: var(--muted); }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 0 48px; margin: 28px 0 0; font-size: 15px; }
 .facts div { display: grid; grid-template-columns: 8.5em 1fr; gap: 16px; padding: 7px 0; align-items: baseline; }
 .facts dt { color: var(--muted); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
-.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 164px), 1fr)); gap: 24px 20px; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 205px), 1fr)); gap: 26px 28px; }
+.pair { min-width: 0; }
 .pair > div { display: grid; grid-template-columns: 1fr 1fr; gap: 3px; }
 .pair img, .tiles img, .strip img { width: 100%; }
 .pair p { display: flex; justify-content: space-between; gap: 8px; margin: 6px 0 0; font-size: 12px; line-height: 1.4; color: var(--muted); }
@@ -68,7 +69,7 @@ footer { margin-top: 96px; padding-top: 20px; border-top: 1px solid var(--line);
   .headline { grid-template-columns: 1fr 1fr; gap: 24px 20px; }
   .headline dd { font-size: 26px; }
   .facts div { grid-template-columns: 7.5em 1fr; }
-  .pairs { grid-template-columns: 1fr 1fr; gap: 18px 14px; }
+  .pairs { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px 14px; }
   .scales { gap: 8px; }
 }
 @media print {

@@ -57,12 +57,11 @@ function versionIn(packageJson: string): string | null {
   }
 }
 
+/** Looks where Node would: packages need not export their package.json. */
 function installedVersion(name: string): [string, string | null] {
-  try {
-    return [name, versionIn(createRequire(import.meta.url).resolve(`${name}/package.json`))];
-  } catch {
-    return [name, null];
-  }
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const found = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
+  return [name, found ? versionIn(found) : null];
 }
 
 async function gitState(root: string): Promise<Environment['git']> {

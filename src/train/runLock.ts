@@ -92,19 +92,22 @@ export class RunLock {
   }
 }
 
+/** Whether this call made the file; false where there is one. */
 async function create(path: string, content: string): Promise<boolean> {
-  try {
-    const file = await open(path, 'wx');
-    try {
-      await file.writeFile(content);
-    } finally {
-      await file.close();
-    }
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
+  const file = await open(path, 'wx').catch((error: unknown) => {
+    if (hasCode(error, 'EEXIST')) return undefined;
     throw error;
+  });
+  if (!file) return false;
+  try {
+    await file.writeFile(content);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
   }
+  return true;
 }
 
 /** Removes the lock if it is stale; throws if it isn't. */

@@ -164,7 +164,7 @@ export async function readSafetensors(path: string): Promise<SafeTensorsContent>
   try {
     file = await open(path, 'r');
     const { size } = await file.stat();
-    const start = new Uint8Array(8);
+    const start = new Uint8Array(Math.min(8, size));
     await readFully(file, start, 0, path);
     const header = new Uint8Array(headerLength(start, size, path));
     await readFully(file, header, 8, path);

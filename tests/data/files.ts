@@ -1,9 +1,11 @@
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, createWriteStream, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import sharp, { type Sharp } from 'sharp';
 import { onTestFinished } from 'vitest';
+import { ZipFile } from 'yazl';
 import { type DataConfig, experimentSchema } from '../../src/config/schema.ts';
 import { Random } from '../../src/random.ts';
 
@@ -23,6 +25,16 @@ export async function folderOf(files: Record<string, Uint8Array | string>): Prom
     await writeFile(join(folder, name), content);
   }
   return folder;
+}
+
+/** Writes an archive of uncompressed files. */
+export async function zipOf(files: Record<string, Uint8Array | string>): Promise<string> {
+  const path = join(temporaryFolder(), 'images.zip');
+  const zip = new ZipFile();
+  for (const [name, content] of Object.entries(files)) zip.addBuffer(Buffer.from(content), name, { compress: false });
+  zip.end();
+  await pipeline(zip.outputStream, createWriteStream(path));
+  return path;
 }
 
 /** A complete data config; the cache lies in a folder of its own. */

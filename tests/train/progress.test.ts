@@ -81,7 +81,7 @@ test('nothing done, NaN, overshoot and a clock that stands still are shown as th
   progress.update(Number.NaN);
   expect(written).toEqual([
     'train: 0/100 (0%), 0 steps/s, loss NaN\n',
-    'train: 120/100 (120%), 13.99 steps/s, ETA 0s, loss Infinity\n',
+    'train: 120/100 (120%), 13.98 steps/s, ETA 0s, loss Infinity\n',
   ]);
   const still = setUp({ isTTY: true, total: 0 });
   still.progress.update(0);

@@ -1,6 +1,6 @@
 /** Images in a folder and everything below it. */
-import { type BigIntStats, constants, type Dirent } from 'node:fs';
-import { access, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import type { BigIntStats, Dirent } from 'node:fs';
+import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import type { SkippedFile } from '../imageSet.ts';
@@ -20,6 +20,16 @@ interface Folder {
   real: string;
 }
 
+/** Why a file can't be opened, or ''. Opening is the only test that holds on every file system. */
+async function whyUnreadable(path: string): Promise<string> {
+  try {
+    await (await open(path)).close();
+    return '';
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
 /**
  * Lists images below a folder. Links are followed, each real folder is entered once (by its own path rather than through a
  * link, where both lead there), and a link to a folder that contains it or the root is not entered.
@@ -33,12 +43,7 @@ async function walk(root: string): Promise<{ files: FoundFile[]; skipped: Skippe
   async function visitFile(name: string, path: string, stats: BigIntStats): Promise<void> {
     const kind = imageKind(name);
     if (kind === undefined) return;
-    const reason = kind.readable
-      ? await access(path, constants.R_OK).then(
-          () => '',
-          (error) => reasonOf(error),
-        )
-      : kind.reason;
+    const reason = kind.readable ? await whyUnreadable(path) : kind.reason;
     if (reason !== '') skipped.push({ name, reason });
     else files.push({ name, path, size: Number(stats.size), modified: String(stats.mtimeNs) });
   }
