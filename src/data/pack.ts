@@ -66,7 +66,12 @@ export async function writePack(folder: string, name: string, { pixels, ...set }
   const nativeScale = set.nativeScale === Infinity ? 'Infinity' : set.nativeScale;
   const header: PackHeader = { digest: set.digest, crc32: crc32(pixels), set: { ...set, nativeScale } };
   await writeFileAtomically(paths.pixels, pixels);
-  await writeFileAtomically(paths.header, JSON.stringify(header));
+  try {
+    await writeFileAtomically(paths.header, JSON.stringify(header));
+  } catch (error) {
+    await rm(paths.pixels, { force: true });
+    throw error;
+  }
   await removeOldPacks(folder);
 }
 

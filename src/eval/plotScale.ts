@@ -22,7 +22,11 @@ interface ScaleOptions {
 
 /** Makes an axis that holds all values it can: the finite ones, on a logarithmic axis the positive ones. */
 export function makeScale(values: readonly number[], options: ScaleOptions): Scale {
-  return options.kind === 'linear' ? linearScale(values, options) : logScale(values, options);
+  const { kind, domain } = options;
+  if (domain && !(domain[0] < domain[1] && (kind === 'linear' || domain[0] > 0))) {
+    throw new RangeError(`no ${kind} axis from ${domain[0]} to ${domain[1]}`);
+  }
+  return kind === 'linear' ? linearScale(values, options) : logScale(values, options);
 }
 
 function extent(values: readonly number[], accept: (value: number) => boolean): [number, number] | undefined {
@@ -37,8 +41,9 @@ function extent(values: readonly number[], accept: (value: number) => boolean): 
 
 function linearScale(values: readonly number[], { domain, roomy, tickCount }: ScaleOptions): Scale {
   let [low, high] = domain ?? extent(values, () => true) ?? [0, 1];
-  if (low === high) {
-    const margin = Math.abs(low) / 10 || 1;
+  // Closer than that, ticks could not be told apart in float64.
+  if (high - low < Math.max(1e-12 * Math.max(Math.abs(low), Math.abs(high)), 1e-290)) {
+    const margin = Math.abs(low) > 1e-290 ? Math.abs(low) / 10 : 1;
     [low, high] = [low - margin, high + margin];
   }
   const step = niceStep((high - low) / tickCount);
@@ -69,10 +74,13 @@ function niceStep(rough: number): number {
 }
 
 function logScale(values: readonly number[], { kind, domain, roomy, tickCount }: ScaleOptions): Scale {
-  let [low, high] = domain ?? extent(values, (value) => value > 0) ?? [1, 10];
-  if (low === high) [low, high] = [low / 2, high * 2];
+  // Well inside what float64 holds, so that there is room for margins.
+  let [low, high] = (domain ?? extent(values, (value) => value > 0) ?? [1, 10]).map((end) =>
+    Math.min(Math.max(end, 1e-300), 1e300),
+  );
+  if (high / low < 1 + 1e-12) [low, high] = [low / 2, high * 2];
   if (roomy && !domain) {
-    const margin = (high / low) ** 0.04;
+    const margin = Math.min(Math.exp(0.04 * (Math.log(high) - Math.log(low))), 1e6);
     [low, high] = [low / margin, high * margin];
   }
   const [start, span] = [Math.log(low), Math.log(high) - Math.log(low)];

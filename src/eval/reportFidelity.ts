@@ -19,11 +19,11 @@ ${responsivePlot(transferPlot(scales, trainingNyquist))}
 <figcaption><b>How much of the image comes through, at each frequency.</b> Transfer T is the gain of the part that follows the image: 1 is perfect, 0 is nothing, in between is blur.</figcaption>
 </figure>
 <figure>
-<div class="table"><table>
+<div class="table"><table class="frequencies">
 <thead><tr><th>Cycles per image</th><th>per pixel</th><th>Modes</th><th>Energy</th><th>MSE</th><th>FVU</th><th>SNR (dB)</th><th>T</th><th>FRC</th></tr></thead>
 ${scales.map((atScale) => tableBody(atScale, trainingNyquist))}
 </table></div>
-<figcaption><b>Octaves of radial frequency, at each multiple of the training size.</b> MSEs of a block add up to the MSE of its images. Energy: the image's own, as a share without the mean (DC). FVU: error as a fraction of the image's energy in the band; SNR = −10 log₁₀ FVU. FRC: correlation with the image. FVU = (1 − T)² + A(1 − FRC²), with A the ratio of energies. Corner: diagonal frequencies above half a cycle per pixel.${beyond && ' Grey: beyond the training Nyquist frequency.'}</figcaption>
+<figcaption><b>Octaves of radial frequency, at each multiple of the training size.</b> MSEs of a block add up to the MSE of its images. Energy: the image's own, as a share without the mean (DC). FVU: error as a fraction of the image's energy in the band; SNR = −10 log₁₀ FVU. FRC: correlation with the image. FVU = (1 − T)² + A(1 − FRC²), with A the ratio of energies. Corner: diagonal frequencies above half a cycle per pixel.${beyond && ' Grey: beyond the training Nyquist frequency.'}</figcaption>
 </figure>
 </section>`;
 }

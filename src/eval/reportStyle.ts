@@ -71,6 +71,10 @@ footer { margin-top: 96px; padding-top: 20px; border-top: 1px solid var(--line);
   .facts div { grid-template-columns: 7.5em 1fr; }
   .pairs { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px 14px; }
   .scales { gap: 8px; }
+  .frequencies { font-size: 12px; }
+  .frequencies th, .frequencies td { padding-left: 8px; }
+  .frequencies th:first-child, .frequencies td:first-child { padding-left: 0; }
+  .frequencies :is(th, td):is(:nth-child(2), :nth-child(3), :nth-child(4)) { display: none; }
 }
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --muted: #555; --line: #ccc; --panel: #f5f5f5; }
