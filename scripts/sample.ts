@@ -7,7 +7,7 @@ import { contactSheet } from '../src/render/contactSheet.ts';
 import { type DrawableField, disposeFields } from '../src/render/drawableField.ts';
 import { checkImageFile, writeImage } from '../src/render/imageFile.ts';
 import { interpolateLatents } from '../src/render/interpolation.ts';
-import { imageFields, imageLatents, latentFields, type Model, sampleLatents } from '../src/render/model.ts';
+import { imageFields, imageLatents, latentFields, type Model, type Prior, sampleLatents } from '../src/render/model.ts';
 import { parseView } from '../src/render/parseView.ts';
 import { renderImage, renderScanlines } from '../src/render/render.ts';
 import { disposeModel, openModel } from '../src/train/model.ts';
@@ -21,6 +21,7 @@ interface Arguments {
   window: string;
   count: number;
   seed: number;
+  prior: Prior;
   temperature: number;
   image?: string[];
   interpolate?: number;
@@ -58,7 +59,7 @@ async function subjectsOf(model: Model, args: Arguments): Promise<Subject[]> {
   }
   const table = await imageLatents(model);
   const latentOf = (index: number) => table.slice(index * size, (index + 1) * size);
-  const drawn = named ? undefined : await sampleLatents(model, args.seed, args.count, args.temperature);
+  const drawn = named ? undefined : await sampleLatents(model, args);
   let latents =
     named?.map(latentOf) ?? Array.from({ length: args.count }, (_, i) => drawn!.slice(i * size, (i + 1) * size));
   if (args.interpolate !== undefined) {
@@ -155,7 +156,16 @@ export const sample: Command = {
       })
       .option('count', { type: 'number', default: 1, describe: 'number of images' })
       .option('seed', { type: 'number', default: 0, describe: 'seed of the samples' })
-      .option('temperature', { type: 'number', default: 1, describe: 'below 1: likelier, less varied samples' })
+      .option('prior', {
+        choices: ['neighbours', 'gaussian'] as const,
+        default: 'neighbours' as const,
+        describe: 'where samples come from: between neighbouring training latents, or a Gaussian fitted to all',
+      })
+      .option('temperature', {
+        type: 'number',
+        default: 1,
+        describe: 'of the Gaussian; below 1: likelier, less varied',
+      })
       .option('image', { type: 'string', array: true, describe: 'draw this training image (name or number)' })
       .option('interpolate', { type: 'number', describe: 'draw this many frames on the path through the images' })
       .option('closed', { type: 'boolean', default: false, describe: 'the path returns to its start' })

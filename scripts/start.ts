@@ -28,7 +28,7 @@ function quickstartConfig(): string {
 
 /** A sheet of samples, and one training image far beyond the size it was learned at. */
 async function drawShowpieces(model: OpenedModel, folder: string): Promise<string[]> {
-  const samples = latentFields(model, await sampleLatents(model, model.experiment.seed, SHEET.count));
+  const samples = latentFields(model, await sampleLatents(model, { seed: model.experiment.seed, count: SHEET.count }));
   const drawn = await renderImages(samples, fullView(SHEET.size, SHEET.size));
   disposeFields(samples);
   const sheet = contactSheet(drawn, SHEET.size, SHEET.size);

@@ -74,7 +74,7 @@ footer { margin-top: 96px; padding-top: 20px; border-top: 1px solid var(--line);
   .frequencies { font-size: 12px; }
   .frequencies th, .frequencies td { padding-left: 8px; }
   .frequencies th:first-child, .frequencies td:first-child { padding-left: 0; }
-  .frequencies :is(th, td):is(:nth-child(2), :nth-child(3), :nth-child(4)) { display: none; }
+  .frequencies :is(th, td):is(:nth-child(2), :nth-child(3), :nth-child(4), :nth-child(6)) { display: none; }
 }
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --muted: #555; --line: #ccc; --panel: #f5f5f5; }

@@ -4,6 +4,7 @@ import { dirname, extname } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { messageOf, RunError, UsageError } from '../errors.ts';
+import { fileError } from '../fileErrors.ts';
 import { encodePng, type Scanlines } from './pngStream.ts';
 
 /** A format that is encoded as a whole, from a buffer. */
@@ -95,7 +96,8 @@ export async function writeImage(path: string, width: number, height: number, ro
       }
     });
   } catch (error) {
-    throw isFileError(error) ? new RunError(`can't write ${path}: ${REASONS[error.code] ?? error.message}`) : error;
+    // What `rows` throws is about drawing, not about the file.
+    throw isFileError(error) ? fileError('write', path, error) : error;
   }
 }
 
@@ -119,18 +121,6 @@ async function gather(width: number, height: number, rows: Scanlines): Promise<U
   return pixels;
 }
 
-/** What the operating system's codes mean for whoever asked for the file. */
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full; free some space or choose another folder',
-  EDQUOT: 'the disk quota is used up; free some space or choose another folder',
-  EACCES: 'permission denied; choose a folder that you may write to',
-  EPERM: 'permission denied; choose a folder that you may write to',
-  EROFS: 'the disk is read-only; choose another folder',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EEXIST: 'a part of the path is a file, not a folder',
-  ENAMETOOLONG: 'the name is too long',
-};
-
-function isFileError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
+function isFileError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }

@@ -1,7 +1,7 @@
 /** A trained generator, ready to draw: its parameters and what it was trained on. */
 import type { View } from '../grid.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
-import { fitGaussianPrior, samplePrior } from '../models/latentPrior.ts';
+import { fitGaussianPrior, sampleBetweenNeighbours, samplePrior } from '../models/latentPrior.ts';
 import type { Parameters } from '../models/parameters.ts';
 import { type Tensor2D, tf, tidy } from '../tf.ts';
 import type { DrawableField } from './drawableField.ts';
@@ -48,8 +48,22 @@ export async function imageLatents(model: Model): Promise<Float32Array> {
   return (await model.parameters.latents.data()) as Float32Array;
 }
 
-/** New latents [count,D] from a Gaussian fitted to those of the training images. */
-export async function sampleLatents(model: Model, seed: number, count: number, temperature = 1): Promise<Float32Array> {
-  const prior = fitGaussianPrior(await imageLatents(model), model.generator.latentSize);
-  return samplePrior(prior, seed, count, temperature);
+/** Where new latents come from; see `models/latentPrior.ts`. */
+export type Prior = 'neighbours' | 'gaussian';
+
+export interface SampleOptions {
+  seed: number;
+  count: number;
+  prior?: Prior;
+  /** Of the Gaussian: below 1, likelier and less varied. */
+  temperature?: number;
+}
+
+/** New latents [count,D]. */
+export async function sampleLatents(model: Model, options: SampleOptions): Promise<Float32Array> {
+  const { seed, count, prior = 'neighbours', temperature = 1 } = options;
+  const [latents, size] = [await imageLatents(model), model.generator.latentSize];
+  return prior === 'gaussian'
+    ? samplePrior(fitGaussianPrior(latents, size), seed, count, temperature)
+    : sampleBetweenNeighbours(latents, size, seed, count);
 }

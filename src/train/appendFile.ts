@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { fileError } from './fileErrors.ts';
+import { fileError } from '../fileErrors.ts';
 
 // Without O_APPEND, which ignores positions: they let a write after a failed one overwrite what that one left.
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT;

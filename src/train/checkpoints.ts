@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { messageOf, RunError } from '../errors.ts';
-import { fileError, hasCode } from './fileErrors.ts';
+import { fileError, hasCode } from '../fileErrors.ts';
 import { readSafetensors, type SafeTensors, writeSafetensors } from './safetensors.ts';
 
 const FILE_NAME = /^step-(\d{6,})\.safetensors$/;

@@ -106,6 +106,7 @@ export async function train({ experiment, images, run, resume, signal }: TrainOp
         );
       }
     }
+    log.flush();
     await checkpoints.save(state.step, tensors, metadata, { best });
   };
 
@@ -147,8 +148,8 @@ export async function train({ experiment, images, run, resume, signal }: TrainOp
     if (saved < state.step) await save();
   } finally {
     allFeatures?.dispose();
-    log.close(state.step === settings.steps);
     disposeState(state);
+    log.close(state.step === settings.steps);
   }
   return {
     step: state.step,

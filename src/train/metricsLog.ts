@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { RunError } from '../errors.ts';
+import { fileError, hasCode } from '../fileErrors.ts';
 import { AppendFile } from './appendFile.ts';
-import { fileError, hasCode } from './fileErrors.ts';
 
 export interface MetricsEntry {
   step: number;

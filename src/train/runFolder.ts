@@ -5,8 +5,8 @@ import { writeFileAtomically } from '../atomicFile.ts';
 import { parseExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
+import { fileError, hasCode } from '../fileErrors.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
-import { fileError, hasCode } from './fileErrors.ts';
 import { RunLock } from './runLock.ts';
 
 const EVENT_FILE = /^events\.out\.tfevents\./;

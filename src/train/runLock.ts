@@ -8,7 +8,7 @@ import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { RunError } from '../errors.ts';
-import { fileError, hasCode } from './fileErrors.ts';
+import { fileError, hasCode } from '../fileErrors.ts';
 
 interface Holder {
   pid: number;

@@ -6,6 +6,7 @@ import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { psnrOfMse } from '../eval/psnr.ts';
 import { type Reference, reconstructionPsnr, reconstructions } from '../eval/reconstruction.ts';
+import { fileError } from '../fileErrors.ts';
 import { fullView } from '../grid.ts';
 import type { Generator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
@@ -15,7 +16,6 @@ import { latentFields, type Model, sampleLatents } from '../render/model.ts';
 import { encodePng } from '../render/pngStream.ts';
 import { renderImages } from '../render/render.ts';
 import { type Tensor, tf } from '../tf.ts';
-import { fileError } from './fileErrors.ts';
 import { MetricsLog, readMetrics } from './metricsLog.ts';
 import { Progress } from './progress.ts';
 import type { RunFolder } from './runFolder.ts';
@@ -64,9 +64,9 @@ export class RunLog {
     const metrics = await MetricsLog.open(run.metrics, resumed ? { resumeAtStep: state.step } : {});
     const earlier = resumed ? await readMetrics(run.metrics) : [];
     const events = await EventWriter.open(run.path, resumed ? { startStep: state.step } : {});
-    const bestPsnr = Math.max(
+    const bestPsnr = earlier.reduce(
+      (best, entry) => (MONITORED_PSNR in entry ? Math.max(best, Number(entry[MONITORED_PSNR])) : best),
       Number.NEGATIVE_INFINITY,
-      ...earlier.map((entry) => Number(entry[MONITORED_PSNR] ?? Number.NEGATIVE_INFINITY)),
     );
     const log = new RunLog(options, metrics, events, earlier.at(-1)?.wallSeconds ?? 0, bestPsnr);
     if (!resumed) {
@@ -133,7 +133,10 @@ export class RunLog {
     for await (const drawn of reconstructions(model, shown)) pairs.push(shown.pixels(pairs.length / 2), drawn);
     await this.sheet('reconstructions', state.step, pairs, 8);
     if (generator.latentSize > 0 && images.count > 1) {
-      const field = latentFields(model, await sampleLatents(model, this.options.experiment.seed, SHOWN_IMAGES));
+      const field = latentFields(
+        model,
+        await sampleLatents(model, { seed: this.options.experiment.seed, count: SHOWN_IMAGES }),
+      );
       await this.sheet('samples', state.step, await renderImages(field, training), 8);
       disposeFields(field);
     }
@@ -149,11 +152,19 @@ export class RunLog {
     return psnr;
   }
 
+  /** Hands what is buffered to the system: before a checkpoint, so that a resumed run has all up to there. */
+  flush(): void {
+    this.events.flush();
+  }
+
   close(finished: boolean): void {
     this.reporter.finish();
-    if (finished) this.events.sessionEnd('success');
-    this.events.close();
-    this.metrics.close();
+    try {
+      if (finished) this.events.sessionEnd('success');
+      this.events.close();
+    } finally {
+      this.metrics.close();
+    }
   }
 
   private write(step: number, values: Record<string, number>): void {

@@ -132,7 +132,7 @@ async function latentPngs(model: OpenedModel, latents: Float32Array): Promise<Ui
 
 async function samplePngs(model: OpenedModel): Promise<Uint8Array[] | undefined> {
   if (model.generator.latentSize === 0 || model.imageNames.length < 2) return undefined;
-  return latentPngs(model, await sampleLatents(model, model.experiment.seed, SHOWN_SAMPLES));
+  return latentPngs(model, await sampleLatents(model, { seed: model.experiment.seed, count: SHOWN_SAMPLES }));
 }
 
 async function interpolationStrips(model: OpenedModel): Promise<Uint8Array[][] | undefined> {

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { writeFileAtomically } from '../atomicFile.ts';
-import { fileError } from './fileErrors.ts';
+import { fileError } from '../fileErrors.ts';
 import { DTYPE_BYTES, damaged, headerLength, parseHeader, type SafeTensorDtype } from './safetensorsHeader.ts';
 
 export type { SafeTensorDtype };

@@ -108,22 +108,34 @@ describe('PairedSpectrum', () => {
     }
   });
 
-  it("finds a periodic blur's transfer function in each ring", () => {
-    // [¼, ½, ¼] along both axes multiplies mode k by cos²(πk_x/W)·cos²(πk_y/H), exactly.
-    const [width, height] = [36, 24];
+  it("finds a periodic Gaussian blur's analytic transfer function in each ring", () => {
+    const [width, height, sigma] = [36, 24, 0.8];
+    const wraps = [-4, -3, -2, -1, 0, 1, 2, 3, 4];
+    // A sampled Gaussian wrapped around n pixels, and its DFT: the Gaussian of the frequency, with aliases (Poisson).
+    const kernel = (d: number, n: number) =>
+      wraps.reduce((sum, w) => sum + Math.exp(-((d + w * n) ** 2) / (2 * sigma ** 2)), 0) /
+      (sigma * Math.sqrt(2 * Math.PI));
+    const gainAt = (k: number, n: number) =>
+      wraps.reduce((sum, w) => sum + Math.exp(-2 * (Math.PI * sigma * (k / n + w)) ** 2), 0);
     const image = normals(width * height, 1);
-    const at = (x: number, y: number) => image[((y + height) % height) * width + ((x + width) % width)];
+    const rowsBlurred = image.map((_, i) => {
+      const [x, y] = [i % width, Math.floor(i / width)];
+      let sum = 0;
+      for (let from = 0; from < width; from++) sum += kernel(x - from, width) * image[y * width + from];
+      return sum;
+    });
     const blurred = image.map((_, i) => {
       const [x, y] = [i % width, Math.floor(i / width)];
-      const row = (dy: number) => (at(x - 1, y + dy) + 2 * at(x, y + dy) + at(x + 1, y + dy)) / 4;
-      return (row(-1) + 2 * row(0) + row(1)) / 4;
+      let sum = 0;
+      for (let from = 0; from < height; from++) sum += kernel(y - from, height) * rowsBlurred[from * width + x];
+      return sum;
     });
     const spectrum = spectrumOf([[image, blurred]], width, height);
     const partition = ringPartition(width, height);
     const [gain, power] = [new Float64Array(partition.bands.length), new Float64Array(partition.bands.length)];
     partition.membership.forEach((b, k) => {
       const [kx, ky] = [k % width, Math.floor(k / width)];
-      const transfer = (Math.cos((Math.PI * kx) / width) * Math.cos((Math.PI * ky) / height)) ** 2;
+      const transfer = gainAt(kx, width) * gainAt(ky, height);
       gain[b] += transfer * spectrum.energies.reference[k];
       power[b] += spectrum.energies.reference[k];
     });

@@ -105,7 +105,7 @@ describe('writeImage', () => {
     writeFileSync(file, '');
     const under = writeImage(join(file, 'out.png'), 1, 1, [new Uint8Array(3)]);
     await expect(under).rejects.toThrow(RunError);
-    await expect(under).rejects.toThrow(/^can't write .*out\.png: a part of the path is a file, not a folder$/);
+    await expect(under).rejects.toThrow(/^cannot write .*out\.png: a part of the path is a file, not a folder$/);
     mkdirSync(join(folder, 'folder.png'));
     await expect(writeImage(join(folder, 'folder.png'), 1, 1, [])).rejects.toThrow(/is a folder/);
   });
@@ -151,10 +151,10 @@ describe('writeImage', () => {
       encoding: 'utf8',
       cwd: resolve(import.meta.dirname, '../..'),
     });
-    const reason = 'the disk is full; free some space or choose another folder';
+    const reason = 'the disk is full; free some space or use another folder';
     expect(output.trim().split('\n')).toEqual([
-      `RunError can't write ${place}/out.png: ${reason}`,
-      `RunError can't write ${place}/out.jpg: ${reason}`,
+      `RunError cannot write ${place}/out.png: ${reason}`,
+      `RunError cannot write ${place}/out.jpg: ${reason}`,
       '[]',
     ]);
   });

@@ -6,8 +6,8 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { fileError } from '../../fileErrors.ts';
 import { AppendFile } from '../appendFile.ts';
-import { fileError } from '../fileErrors.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import {
   experimentValue,

@@ -1,4 +1,4 @@
-import { messageOf, RunError, UsageError } from '../errors.ts';
+import { messageOf, RunError, UsageError } from './errors.ts';
 
 const REASONS: Record<string, string> = {
   ENOSPC: 'the disk is full; free some space or use another folder',
@@ -11,6 +11,7 @@ const REASONS: Record<string, string> = {
   ENOTDIR: 'a part of the path is a file, not a folder',
   EEXIST: 'something of that name is in the way',
   EISDIR: 'it is a folder',
+  ENAMETOOLONG: 'the name is too long',
   EMFILE: 'too many files are open',
   EIO: 'the disk reports an input/output error',
 };
