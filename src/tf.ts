@@ -10,8 +10,8 @@ import type * as TensorFlow from '@tensorflow/tfjs';
 const require = createRequire(import.meta.url);
 export const tf = require('@tensorflow/tfjs') as typeof TensorFlow;
 
-// Silences the banner that advertises tfjs-node whenever the JavaScript backend is first used in Node.
-tf.env().set('IS_TEST', true);
+// Production mode: without it the JavaScript backend prints a banner that advertises tfjs-node. Errors stay the same.
+tf.enableProdMode();
 
 export type Tensor = TensorFlow.Tensor;
 export type Tensor1D = TensorFlow.Tensor1D;
@@ -20,3 +20,8 @@ export type Tensor3D = TensorFlow.Tensor3D;
 export type Scalar = TensorFlow.Scalar;
 export type TensorInfo = TensorFlow.TensorInfo;
 export type DataType = TensorFlow.DataType;
+
+/** `tf.tidy` for results of any shape (records and arrays that hold tensors), which its own type does not admit. */
+export function tidy<T>(work: () => T): T {
+  return tf.tidy(work as () => TensorFlow.TensorContainer) as T;
+}
