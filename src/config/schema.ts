@@ -61,8 +61,8 @@ const encodingSchema = z
 const fieldSchema = z.strictObject({
   width: positiveInteger.default(64).describe('units of each hidden layer'),
   depth: positiveInteger.default(3).describe('number of hidden layers'),
-  activation: z.enum(['relu', 'sine']).default('relu'),
-  omega: positive.default(30).describe('frequency ω₀ of the sine activation'),
+  activation: z.enum(['relu', 'leakyRelu', 'gelu', 'sine', 'finer', 'gaussian']).default('relu'),
+  omega: positive.default(30).describe('frequency ω₀ of the sine and FINER activations, inverse width of the Gaussian'),
   output: z.enum(['linear', 'sigmoid']).default('sigmoid'),
 });
 

@@ -6,6 +6,7 @@
  */
 import { messageOf, UsageError } from '../errors.ts';
 import { javascriptEngine } from './javascript.ts';
+import { nativeEngine } from './native/native.ts';
 import { wasmEngine } from './wasm/wasm.ts';
 
 export type Availability = { available: true; detail: string } | { available: false; reason: string; remedy: string };
@@ -21,7 +22,7 @@ export interface Engine {
 }
 
 /** In the order in which `auto` tries them. */
-export const ENGINES: readonly Engine[] = [wasmEngine, javascriptEngine];
+export const ENGINES: readonly Engine[] = [nativeEngine, wasmEngine, javascriptEngine];
 
 export const ENGINE_NAMES: readonly string[] = ['auto', ...ENGINES.map((engine) => engine.name)];
 

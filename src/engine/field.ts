@@ -8,7 +8,9 @@
 import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { referenceForward, referenceLoss } from './fieldReference.ts';
 
-export type Activation = 'relu' | 'sine';
+/** Kernels name an activation by its place in this list. */
+export const ACTIVATIONS = ['relu', 'leakyRelu', 'gelu', 'sine', 'finer', 'gaussian'] as const;
+export type Activation = (typeof ACTIVATIONS)[number];
 export type OutputActivation = 'linear' | 'sigmoid';
 
 export interface FieldLayerShape {
@@ -20,7 +22,10 @@ export interface FieldLayerShape {
 export interface FieldSpec {
   layers: readonly FieldLayerShape[];
   activation: Activation;
-  /** Frequency ω₀ of the sine activation sin(ω₀(xW+b)) (Sitzmann et al. 2020, §3.2); other activations ignore it. */
+  /**
+   * Frequency ω₀ of the sine activation sin(ω₀z), z = xW+b (Sitzmann et al. 2020, §3.2), and of FINER, and the inverse
+   * width of the Gaussian; other activations ignore it.
+   */
   omega: number;
   output: OutputActivation;
 }
@@ -50,6 +55,17 @@ export interface FieldKernel {
   /** [B,P,C] */
   forward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D;
   lossAndGradients(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): FieldLossResult;
+  /**
+   * Gradients of a function of the field's output with respect to the weights and, where wanted, the features, from its
+   * gradient with respect to that output [B,P,C]. The reference serves where a kernel has none.
+   */
+  gradients?(
+    spec: FieldSpec,
+    weights: FieldWeights,
+    features: Tensor,
+    outputGradient: Tensor3D,
+    wantFeatures: boolean,
+  ): { kernels: Tensor3D[]; biases: Tensor2D[]; features?: Tensor };
 }
 
 const fieldKernels = new Map<string, FieldKernel>();
@@ -108,16 +124,19 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
   if (!kernel) return tf.tidy(() => referenceForward(spec, weights, features));
   const layerCount = spec.layers.length;
   const perField = features.rank === 3;
-  // A fused forward keeps no activations, so its gradient recomputes through the reference ops.
+  // A fused forward keeps no activations: its gradient computes them again.
   const op = tf.customGrad((...inputs: unknown[]) => {
     const save = inputs.pop() as (tensors: Tensor[]) => void;
     save(inputs as Tensor[]);
     const reference = (...tensors: Tensor[]) =>
       referenceForward(spec, asWeights(tensors, layerCount), perField ? tensors[2 * layerCount] : features);
-    return {
-      value: kernel.forward(spec, asWeights(inputs as Tensor[], layerCount), features),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => tf.grads(reference)(saved, dy),
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
+      if (!kernel.gradients) return tf.grads(reference)(saved, dy);
+      const input = perField ? saved[2 * layerCount] : features;
+      const gradients = kernel.gradients(spec, asWeights(saved, layerCount), input, dy as Tensor3D, perField);
+      return [...gradients.kernels, ...gradients.biases, ...(gradients.features ? [gradients.features] : [])];
     };
+    return { value: kernel.forward(spec, asWeights(inputs as Tensor[], layerCount), features), gradFunc };
   });
   return tf.tidy(() => op(...weights.kernels, ...weights.biases, ...(perField ? [features] : []))) as Tensor3D;
 }

@@ -2,6 +2,9 @@
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import type { FieldSpec, FieldWeights } from './field.ts';
 
+/** Slope of the leaky rectifier below zero, as in StyleGAN and INR-GAN. */
+export const LEAKY_SLOPE = 0.2;
+
 /**
  * y = x·W + b for B fields.
  *
@@ -21,13 +24,43 @@ export function batchedLinear(x: Tensor, kernel: Tensor3D, bias: Tensor2D): Tens
   return op(kernel, bias) as Tensor3D;
 }
 
+/** The activation of a field's hidden layers; z of any shape. */
+export function activate({ activation, omega }: Pick<FieldSpec, 'activation' | 'omega'>, z: Tensor): Tensor {
+  switch (activation) {
+    case 'relu':
+      return tf.relu(z);
+    case 'leakyRelu':
+      return tf.leakyRelu(z, LEAKY_SLOPE);
+    case 'gelu':
+      return tf.mul(z, normalDistribution(z)); // Hendrycks & Gimpel 2016, the exact form
+    case 'sine':
+      return tf.sin(tf.mul(z, omega)); // Sitzmann et al. 2020, §3.2
+    case 'finer':
+      return tf.sin(tf.mul(tf.mul(tf.add(tf.abs(z), 1), z), omega)); // Liu et al. 2024, eq. 5
+    case 'gaussian':
+      return tf.exp(tf.mul(tf.square(tf.mul(z, omega)), -0.5)); // Ramasinghe & Lucey 2022, σ = 1/ω
+  }
+}
+
+/**
+ * Φ(z) by Abramowitz & Stegun 7.1.26, to 7.5e-8: the polynomial behind TensorFlow.js's own erf, which not every backend
+ * has.
+ */
+function normalDistribution(z: Tensor): Tensor {
+  const t = tf.div(1, tf.add(tf.mul(tf.abs(z), 0.3275911 * Math.SQRT1_2), 1));
+  const coefficients = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
+  const polynomial = coefficients.reduce<Tensor>((sum, c) => tf.mul(tf.add(sum, c), t), tf.scalar(0));
+  const tail = tf.mul(tf.mul(polynomial, tf.exp(tf.mul(tf.square(z), -0.5))), 0.5); // Φ(−|z|)
+  return tf.where(tf.greaterEqual(z, 0), tf.sub(1, tail), tail);
+}
+
 /** See `fieldForward`. */
 export function referenceForward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D {
   const last = spec.layers.length - 1;
   let x: Tensor = features; // [P,F] or [B,P,F]
   for (let i = 0; i < last; i++) {
     const preactivation = batchedLinear(x, weights.kernels[i], weights.biases[i]); // [B,P,H]
-    x = spec.activation === 'relu' ? tf.relu(preactivation) : tf.sin(tf.mul(preactivation, spec.omega));
+    x = activate(spec, preactivation);
   }
   const output = batchedLinear(x, weights.kernels[last], weights.biases[last]); // [B,P,C]
   return spec.output === 'sigmoid' ? tf.sigmoid(output) : output;

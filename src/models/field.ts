@@ -14,11 +14,16 @@ export function makeFieldSpec(config: FieldConfig, features: number): FieldSpec 
   return { layers, activation: config.activation, omega: config.omega, output: config.output };
 }
 
+/** FINER keeps SIREN's kernels (Liu et al. 2024, §3.2). */
+function isPeriodic({ activation }: FieldSpec): boolean {
+  return activation === 'sine' || activation === 'finer';
+}
+
 /** Standard deviation of a layer's initial kernel. */
 export function kernelStandardDeviation(spec: FieldSpec, layer: number): number {
   const { inputs } = spec.layers[layer];
   // A uniform on ±a has standard deviation a/√3.
-  if (spec.activation === 'sine') return sineKernelBound(spec, layer) / Math.sqrt(3);
+  if (isPeriodic(spec)) return sineKernelBound(spec, layer) / Math.sqrt(3);
   // He et al. 2015, eq. 10; the last layer feeds no rectifier.
   return Math.sqrt((layer === spec.layers.length - 1 ? 1 : 2) / inputs);
 }
@@ -36,7 +41,7 @@ function sineKernelBound(spec: FieldSpec, layer: number): number {
 export function initField(spec: FieldSpec, initialiser: Initialiser): Parameters {
   const parameters: Parameters = {};
   spec.layers.forEach(({ inputs, outputs }, i) => {
-    const sine = spec.activation === 'sine';
+    const sine = isPeriodic(spec);
     parameters[`field.${i}.kernel`] = sine
       ? initialiser.uniform([inputs, outputs], sineKernelBound(spec, i))
       : initialiser.normal([inputs, outputs], kernelStandardDeviation(spec, i));

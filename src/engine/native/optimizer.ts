@@ -1,0 +1,47 @@
+/** Adam and EMA as one pass over memory, in place (native/kernels/elementwise.h). */
+import { type Tensor, tf } from '../../tf.ts';
+import type { OptimizerKernel } from '../optimizer.ts';
+import type { Addon } from './addon.ts';
+import type { NativeBackend } from './backend.ts';
+import { profiled } from './profile.ts';
+
+export function createOptimizerKernel(addon: Addon, backend: NativeBackend): OptimizerKernel {
+  /** The tensor, or a copy in its place where its values are seen elsewhere: read out, cloned, or never this engine's. */
+  const writable = (tensor: Tensor): Tensor => {
+    const current = backend.floats(tensor);
+    if (backend.isExclusive(tensor)) return tensor;
+    const { info, values } = backend.allocate(tensor.shape);
+    values.set(current);
+    tensor.dispose();
+    return tf.engine().makeTensorFromTensorInfo(info as never);
+  };
+  return {
+    adam(state, gradient, { learningRate, beta1, beta2, epsilon, step }) {
+      const [parameter, firstMoment, secondMoment] = [
+        writable(state.parameter),
+        writable(state.firstMoment),
+        writable(state.secondMoment),
+      ];
+      profiled('adam', () =>
+        addon.adam(
+          backend.floats(parameter),
+          backend.floats(firstMoment),
+          backend.floats(secondMoment),
+          backend.floats(gradient),
+          learningRate / (1 - beta1 ** step),
+          beta1,
+          beta2,
+          epsilon,
+          1 / Math.sqrt(1 - beta2 ** step),
+        ),
+      );
+      return { parameter, firstMoment, secondMoment };
+    },
+
+    ema(average, value, decay) {
+      const next = writable(average);
+      profiled('ema', () => addon.ema(backend.floats(next), backend.floats(value), decay));
+      return next;
+    },
+  };
+}
