@@ -60,7 +60,8 @@ export class Random {
   private words: number[] = [];
 
   constructor(seed: number, stream: Stream, step = 0) {
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`seed must be a non-negative integer, got ${seed}`);
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new RangeError(`seed must be a non-negative integer, got ${seed}`);
     this.key = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
     this.high = [step >>> 0, ((Math.floor(step / 2 ** 32) << 8) | STREAMS[stream]) >>> 0];
   }

@@ -16,7 +16,7 @@ const dataSchema = z.strictObject({
     .enum(['fluent-emoji', 'photo', 'folder', 'zip'])
     .default('fluent-emoji')
     .describe(
-      'fluent-emoji: 1,590 vector emoji from npm; photo: a CC0 photograph from npm; folder: your images; zip: a StyleGAN-style archive',
+      'fluent-emoji: 1,594 vector emoji from npm; photo: a CC0 photograph from npm; folder: your images; zip: a StyleGAN-style archive',
     ),
   path: z.string().optional().describe('folder or zip file (relative to where the command runs)'),
   size: sizeSchema.default(64),

@@ -1,4 +1,10 @@
-/** A Gaussian fitted to an auto-decoder's latents, so that it can be sampled. */
+/**
+ * Where new latents come from: an auto-decoder learns one latent per image and no distribution of them.
+ *
+ * - `gaussian`: fitted to all latents, as GLO does (Bojanowski et al. 2018, §2.3). Varied, and often far from any image.
+ * - `neighbours`: between a latent and one of its nearest neighbours, as SMOTE does (Chawla et al. 2002). Closer to
+ *   the images, and never beyond them.
+ */
 import { Random } from '../random.ts';
 
 export interface GaussianPrior {
@@ -47,6 +53,46 @@ export function samplePrior(prior: GaussianPrior, seed: number, count: number, t
     }
   }
   return latents;
+}
+
+/** How far along the way to its neighbour a sample lies: neither end is a training image. */
+const BETWEEN = [0.25, 0.75] as const;
+
+/**
+ * `count` latents [count,D], each at a random place between a random one of the given [N,D] and one of its `neighbours`
+ * nearest; draw n of a seed is the same whatever the count.
+ */
+export function sampleBetweenNeighbours(
+  latents: Float32Array,
+  dimensions: number,
+  seed: number,
+  count: number,
+  neighbours = 6,
+): Float32Array {
+  const total = latents.length / dimensions;
+  if (total < 2) throw new RangeError(`neighbours need two latents or more, got ${total}`);
+  const latent = (i: number) => latents.subarray(i * dimensions, (i + 1) * dimensions);
+  const samples = new Float32Array(count * dimensions);
+  for (let n = 0; n < count; n++) {
+    const random = new Random(seed, 'sample', n);
+    const from = random.integer(total);
+    const nearest = Array.from({ length: total }, (_, i) => ({ i, distance: squaredDistance(latent(from), latent(i)) }))
+      .filter(({ i }) => i !== from)
+      .sort((a, b) => a.distance - b.distance);
+    const to = latent(nearest[random.integer(Math.min(neighbours, nearest.length))].i);
+    const t = BETWEEN[0] + (BETWEEN[1] - BETWEEN[0]) * random.uniform();
+    samples.set(
+      latent(from).map((value, k) => (1 - t) * value + t * to[k]),
+      n * dimensions,
+    );
+  }
+  return samples;
+}
+
+function squaredDistance(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += (a[k] - b[k]) ** 2;
+  return sum;
 }
 
 /** L with L·Lᵀ = A, for the lower triangle of a positive definite A. */

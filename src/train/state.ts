@@ -88,6 +88,16 @@ export function restoreState(state: TrainState, tensors: SafeTensors, step: numb
   state.step = step;
 }
 
+/** The parameters to draw with among a checkpoint's tensors: the averages, where there are any. */
+export function storedParameters(tensors: SafeTensors): SafeTensors {
+  const under = (prefix: string) =>
+    Object.entries(tensors).flatMap(([name, tensor]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
+    );
+  const averages = under(PARTS.average);
+  return Object.fromEntries(averages.length > 0 ? averages : under(PARTS.parameter));
+}
+
 /** Frees every tensor of the state. */
 export function disposeState(state: TrainState): void {
   for (const entry of Object.values(state.adam)) tf.dispose([entry.parameter, entry.firstMoment, entry.secondMoment]);

@@ -4,7 +4,7 @@ import { fieldLoss } from '../engine/field.ts';
 import { type AdamHyperparameters, adamUpdate, emaUpdate } from '../engine/optimizer.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
-import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
+import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf, tidy } from '../tf.ts';
 import { scheduleFactor } from './schedule.ts';
 import { LATENTS, type TrainState } from './state.ts';
 
@@ -42,7 +42,7 @@ export function lossAndGradients(
   state: TrainState,
   { images, features, targets, latentNoise }: Batch,
 ): StepResult {
-  return tf.tidy(() => {
+  return tidy(() => {
     const table = state.adam[LATENTS]?.parameter;
     const inputs: Parameters = Object.fromEntries(
       Object.entries(state.adam).map(([name, { parameter }]) => [name, parameter]),
@@ -67,7 +67,7 @@ export function lossAndGradients(
     const result = { loss: value as Scalar, meanSquaredError: tf.clone(kept) };
     kept.dispose();
     return { ...result, gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]])) };
-  }) as unknown as StepResult;
+  });
 }
 
 /** Applies the gradients to the state: Adam on every parameter, on the latents row by row, and the averages. */

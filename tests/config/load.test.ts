@@ -63,7 +63,10 @@ describe('loading an experiment', () => {
     [['trian.steps=5'], 'unknown key "trian"; did you mean "train"?'],
     [['train.step=5'], 'unknown key "train.step"; did you mean "steps"?'],
     [['model.encoding.sgima=3'], 'unknown key "model.encoding.sgima"; did you mean "sigma"?'],
-    [['model.encoding={kind: positional, sigma: 3}'], 'unknown key "model.encoding.sigma"; known here: kind, frequencies, maxLog2'],
+    [
+      ['model.encoding={kind: positional, sigma: 3}'],
+      'unknown key "model.encoding.sigma"; known here: kind, frequencies, maxLog2',
+    ],
     [['train.steps=abc'], 'train.steps: Invalid input: expected number, received string, got "abc"'],
     [['train.steps=0'], 'train.steps: Too small'],
     [['model.encoding.kind=foo'], "model.encoding.kind: Invalid discriminator value. Expected 'none' | 'basic'"],
@@ -80,7 +83,9 @@ describe('loading an experiment', () => {
   });
 
   it('names file and line of broken YAML, missing files and circles', async () => {
-    await expect(loadExperiment(await write('broken.yaml', 'a: 1\nb: [1,\n'))).rejects.toThrow(/broken\.yaml:\d+: not valid YAML/);
+    await expect(loadExperiment(await write('broken.yaml', 'a: 1\nb: [1,\n'))).rejects.toThrow(
+      /broken\.yaml:\d+: not valid YAML/,
+    );
     await expect(loadExperiment(join(folder, 'absent.yaml'))).rejects.toThrow('absent.yaml: no such config');
     await write('one.yaml', 'extends: two.yaml\n');
     await write('two.yaml', 'extends: one.yaml\n');

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+/** `npx chladni COMMAND`: all commands in one program. */
+import { runCommands } from './cli.ts';
+import { doctor } from './doctor.ts';
+import { evaluate } from './evaluate.ts';
+import { prepare } from './prepare.ts';
+import { report } from './report.ts';
+import { sample } from './sample.ts';
+import { start } from './start.ts';
+import { train } from './train.ts';
+
+await runCommands('chladni', [start, prepare, train, sample, evaluate, report, doctor]);

@@ -1,0 +1,25 @@
+import { startEngine } from '../src/engine/engine.ts';
+import { disposeModel, openModel } from '../src/train/model.ts';
+import { RunFolder } from '../src/train/runFolder.ts';
+import { writeRunReport } from '../src/train/runReport.ts';
+import { type Command, checkpointOption, runAsProgram } from './cli.ts';
+
+export const report: Command = {
+  command: 'report',
+  describe: "write a run's report.html: pictures, curves and whatever evaluate has measured",
+  builder: (yargs) =>
+    yargs
+      .option('run', { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true })
+      .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
+      .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
+  handler: async (args: { run: string; checkpoint: string; engine?: string }) => {
+    const run = await RunFolder.open(args.run);
+    await startEngine(args.engine ?? (await run.readExperiment()).engine);
+    const model = await openModel(run, checkpointOption(args.checkpoint));
+    if (model.warning) console.error(model.warning);
+    console.log(await writeRunReport(run, model, console.error));
+    disposeModel(model);
+  },
+};
+
+await runAsProgram(import.meta.url, 'report', report);

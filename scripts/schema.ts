@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { writeFileAtomically } from '../src/atomicFile.ts';
+import { experimentJsonSchema } from '../src/config/jsonSchema.ts';
+import { type Command, runAsProgram } from './cli.ts';
+
+export const schema: Command = {
+  command: 'schema',
+  describe: 'write configs/schema.json, from which editors complete and check configs',
+  handler: async () => {
+    const path = fileURLToPath(new URL('../configs/schema.json', import.meta.url));
+    await writeFileAtomically(path, `${JSON.stringify(experimentJsonSchema(), null, 2)}\n`);
+    console.log(path);
+  },
+};
+
+await runAsProgram(import.meta.url, 'schema', schema);

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { formatExperiment, loadExperiment } from '../src/config/load.ts';
+import { fullView } from '../src/grid.ts';
+import { contactSheet } from '../src/render/contactSheet.ts';
+import { disposeFields } from '../src/render/drawableField.ts';
+import { writeImage } from '../src/render/imageFile.ts';
+import { imageFields, latentFields, sampleLatents } from '../src/render/model.ts';
+import { renderImages, renderScanlines } from '../src/render/render.ts';
+import { evaluateRun } from '../src/train/evaluateRun.ts';
+import { disposeModel, type OpenedModel, openModel } from '../src/train/model.ts';
+import { RunFolder } from '../src/train/runFolder.ts';
+import { writeRunReport } from '../src/train/runReport.ts';
+import { trainSession } from '../src/train/session.ts';
+import { type Command, Interrupted, interruptSignal, printEvaluations, runAsProgram } from './cli.ts';
+
+const LARGE = 2048;
+const SHEET = { count: 36, size: 128 };
+
+/** configs/ lies beside scripts/, and beside dist/ in an installed package. */
+function quickstartConfig(): string {
+  const besides = ['../configs/quickstart.yaml', '../../configs/quickstart.yaml'];
+  const paths = besides.map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  return paths.find(existsSync) ?? paths[0];
+}
+
+/** A sheet of samples, and one training image far beyond the size it was learned at. */
+async function drawShowpieces(model: OpenedModel, folder: string): Promise<string[]> {
+  const samples = latentFields(model, await sampleLatents(model, { seed: model.experiment.seed, count: SHEET.count }));
+  const drawn = await renderImages(samples, fullView(SHEET.size, SHEET.size));
+  disposeFields(samples);
+  const sheet = contactSheet(drawn, SHEET.size, SHEET.size);
+  const sheetPath = join(folder, 'samples.png');
+  await writeImage(sheetPath, sheet.width, sheet.height, [sheet.pixels]);
+
+  const large = imageFields(model, [Math.floor(model.imageNames.length / 2)]);
+  const largePath = join(folder, `large-${LARGE}.png`);
+  await writeImage(largePath, LARGE, LARGE, renderScanlines(large, fullView(LARGE, LARGE)));
+  disposeFields(large);
+  return [sheetPath, largePath];
+}
+
+export const start: Command = {
+  command: 'start',
+  describe: 'the quickstart: train a generator of emoji, sample it, measure it, write its report',
+  builder: (yargs) =>
+    yargs
+      .option('set', { type: 'string', array: true, default: [], describe: 'change a key: train.steps=500' })
+      .option('run', { type: 'string', default: 'runs/quickstart', describe: 'run folder', requiresArg: true }),
+  handler: async (args: { set: string[]; run: string }) => {
+    const began = performance.now();
+    const experiment = await loadExperiment(quickstartConfig(), args.set);
+    // An unfinished quickstart goes on; a finished one starts anew.
+    const stored = await readFile(join(args.run, 'config.yaml'), 'utf8').catch(() => undefined);
+    const resume = stored === formatExperiment(experiment) && !existsSync(join(args.run, 'report.html'));
+    const session = { experiment, runPath: args.run, resume, overwrite: true, signal: interruptSignal() };
+    const summary = await trainSession({ ...session, say: console.error });
+    if (summary.interrupted) {
+      throw new Interrupted(`stopped at step ${summary.step}, checkpoint saved; npm start goes on from there`);
+    }
+    const run = await RunFolder.open(args.run);
+    const model = await openModel(run);
+    printEvaluations(await evaluateRun(run, model, console.error));
+    const pictures = await drawShowpieces(model, run.samples);
+    const report = await writeRunReport(run, model, console.error);
+    disposeModel(model);
+    const minutes = (performance.now() - began) / 60_000;
+    console.log(`
+Done in ${minutes.toFixed(1)} minutes (${(summary.trainingSeconds / 60).toFixed(1)} of training). Look at
+  ${report}          reconstructions, samples, curves, per-frequency fidelity
+  ${pictures.join('\n  ')}
+and go on with
+  npm run sample -- --run ${args.run} --size 4096x4096 --image ${model.imageNames[0]} --out large.png
+  tensorboard --logdir runs`);
+  },
+};
+
+await runAsProgram(import.meta.url, 'start', start);

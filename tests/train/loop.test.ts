@@ -1,0 +1,250 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatExperiment, loadExperiment } from '../../src/config/load.ts';
+import type { Experiment } from '../../src/config/schema.ts';
+import type { ImageSet } from '../../src/data/imageSet.ts';
+import { startEngine } from '../../src/engine/engine.ts';
+import { makeGenerator } from '../../src/models/generator.ts';
+import { Random } from '../../src/random.ts';
+import { tf } from '../../src/tf.ts';
+import { CheckpointStore } from '../../src/train/checkpoints.ts';
+import { train } from '../../src/train/loop.ts';
+import { readMetrics } from '../../src/train/metricsLog.ts';
+import { openModel } from '../../src/train/model.ts';
+import { RunFolder } from '../../src/train/runFolder.ts';
+import { initialState } from '../../src/train/state.ts';
+import { applyGradients, lossAndGradients } from '../../src/train/step.ts';
+import { availableEngines } from '../support/engines.ts';
+
+const small = [
+  'data.size=8',
+  'model.encoding={kind: gaussian, frequencies: 8, sigma: 2}',
+  'model.field={width: 8, depth: 1}',
+  'model.conditioner={kind: hypernetwork, latent: 4, mapping: [8]}',
+  'train.steps=12',
+  'train.batch=4',
+  'train.points=24',
+  'train.logEverySteps=1',
+  'train.checkpointEverySteps=5',
+  'train.sampleEverySteps=6',
+  'train.latentNoise=0.01',
+];
+
+/** Smooth blobs of different colours. */
+function blobs(count: number, size = 8): ImageSet {
+  const pixels = new Uint8Array(count * size * size * 3);
+  for (let n = 0; n < count; n++) {
+    const [cx, cy, ...colour] = new Random(1, 'synthetic', n).uniforms(5, 0, 1);
+    for (let i = 0; i < size * size; i++) {
+      const [x, y] = [((i % size) + 0.5) / size - cx, (Math.floor(i / size) + 0.5) / size - cy];
+      const weight = Math.exp(-8 * (x * x + y * y));
+      for (let c = 0; c < 3; c++) pixels[(n * size * size + i) * 3 + c] = 255 * (1 - weight * (1 - colour[c]));
+    }
+  }
+  const names = Array.from({ length: count }, (_, n) => `blob-${n}`);
+  return { count, width: size, height: size, pixels, names, skipped: [], nativeScale: 1, digest: 'blobs' };
+}
+
+let folder: string;
+let runs = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chladni-loop-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function start(
+  experiment: Experiment,
+  images: ImageSet,
+  options: { resume?: string; signal?: AbortSignal } = {},
+) {
+  const path = options.resume ?? join(folder, `run-${runs++}`);
+  const run = await RunFolder.create(path, { resume: options.resume !== undefined });
+  await run.writeConfig(formatExperiment(experiment));
+  try {
+    return {
+      path,
+      run,
+      summary: await train({ experiment, images, run, resume: options.resume !== undefined, signal: options.signal }),
+    };
+  } finally {
+    await run.close();
+  }
+}
+
+const losses = async (path: string) =>
+  (await readMetrics(join(path, 'metrics.jsonl'))).flatMap((entry) =>
+    'train/loss' in entry ? [[entry.step, entry['train/loss'], entry['norm/gradient']]] : [],
+  );
+
+describe.each(availableEngines)('training on the %s engine', (engine) => {
+  beforeAll(async () => {
+    await startEngine(engine);
+  });
+
+  it('lowers the loss, and writes every artefact of a run', async () => {
+    const experiment = await loadExperiment(undefined, [...small, 'train.steps=150', 'train.logEverySteps=25']);
+    const { path, summary } = await start(experiment, blobs(10));
+    expect(summary).toMatchObject({ step: 150, interrupted: false });
+    const trace = await losses(path);
+    expect(Number(trace.at(-1)![1])).toBeLessThan(0.5 * Number(trace[0][1]));
+    const found = await readdir(path);
+    for (const name of ['config.yaml', 'metrics.jsonl', 'checkpoints', 'samples']) expect(found).toContain(name);
+    expect(found.some((name) => name.startsWith('events.out.tfevents.'))).toBe(true);
+    expect(await readdir(join(path, 'samples'))).toContain('reconstructions-000150.png');
+  });
+
+  it('gives the same bits for the same seed and others for another', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const [a, b] = [await start(experiment, blobs(10)), await start(experiment, blobs(10))];
+    const c = await start({ ...experiment, seed: 1 }, blobs(10));
+    expect(await losses(a.path)).toEqual(await losses(b.path));
+    expect(await losses(a.path)).not.toEqual(await losses(c.path));
+  });
+
+  it('goes on after an interruption as if there had been none, bit for bit', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const whole = await start(experiment, blobs(10));
+    const controller = new AbortController();
+    const images = blobs(10);
+    // Interrupts in the ninth step, by way of the only thing that each step asks the set for once.
+    let seen = 0;
+    const counting = new Proxy(images, {
+      get(target, key) {
+        if (key === 'count' && ++seen === 25) controller.abort();
+        return Reflect.get(target, key);
+      },
+    });
+    const part = await start(experiment, counting, { signal: controller.signal });
+    expect(part.summary.interrupted).toBe(true);
+    expect(part.summary.step).toBeGreaterThan(5);
+    expect(part.summary.step).toBeLessThan(12);
+    const rest = await start(experiment, images, { resume: part.path });
+    expect(rest.summary.step).toBe(12);
+    expect(await losses(part.path)).toEqual(await losses(whole.path));
+    const store = (path: string) => new CheckpointStore(join(path, 'checkpoints')).load(12);
+    const [one, two] = [await store(whole.path), await store(part.path)];
+    expect(Object.keys(one.tensors)).toEqual(Object.keys(two.tensors));
+    for (const [name, { data }] of Object.entries(one.tensors)) expect(two.tensors[name].data, name).toEqual(data);
+  });
+
+  it('leaks no tensor and moves every parameter', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const generator = makeGenerator(experiment.model, 0);
+    const state = initialState(experiment, generator, 6);
+    const batch = {
+      images: Int32Array.of(4, 1),
+      features: tf.tensor2d(new Random(1, 'points').normals(5 * 16), [5, 16]),
+      targets: tf.tensor3d(new Random(2, 'points').uniforms(2 * 5 * 3, 0, 1), [2, 5, 3]),
+      visits: 1,
+    };
+    const before = Object.fromEntries(
+      await Promise.all(
+        Object.entries(state.adam).map(async ([name, { parameter }]) => [
+          name,
+          Float32Array.from(await parameter.data()),
+        ]),
+      ),
+    );
+    const step = () => {
+      const result = lossAndGradients(experiment, generator, state, batch);
+      applyGradients(experiment, state, result.gradients, batch);
+      tf.dispose([result.loss, result.meanSquaredError, result.gradients]);
+    };
+    step();
+    const tensors = tf.memory().numTensors;
+    for (let i = 0; i < 4; i++) step();
+    expect(tf.memory().numTensors).toBe(tensors);
+    for (const [name, { parameter }] of Object.entries(state.adam)) {
+      const now = await parameter.data();
+      if (name !== 'latents') {
+        expect(
+          now.some((value, i) => value !== before[name][i]),
+          name,
+        ).toBe(true);
+        continue;
+      }
+      // Only the rows of the batch may have moved.
+      for (let row = 0; row < 6; row++) {
+        const moved = [0, 1, 2, 3].some((i) => now[row * 4 + i] !== before[name][row * 4 + i]);
+        expect(moved, `row ${row}`).toBe(row === 4 || row === 1);
+      }
+    }
+  });
+
+  it('fits several images at once with direct weights', async () => {
+    const overrides = small.filter((override) => !override.startsWith('model.conditioner'));
+    const experiment = await loadExperiment(undefined, [
+      ...overrides,
+      'objective=fit',
+      'model.field.width=32',
+      'train.steps=400',
+      'train.learningRate=0.01',
+      'train.logEverySteps=400',
+      'train.sampleEverySteps=400',
+      'train.emaDecay=0',
+    ]);
+    const { path } = await start(experiment, blobs(3));
+    const entries = await readMetrics(join(path, 'metrics.jsonl'));
+    expect(Number(entries.at(-1)!['reconstruction/psnr_db'])).toBeGreaterThan(28);
+  });
+});
+
+describe('training', () => {
+  beforeAll(async () => {
+    await startEngine('wasm');
+  });
+
+  it('stops when the loss is no longer finite, keeps the last good checkpoint and says where', async () => {
+    const experiment = await loadExperiment(undefined, [
+      ...small,
+      'train.learningRate=1e20',
+      'train.checkpointEverySteps=1',
+      'train.schedule.warmupSteps=1000000',
+      'model.field.output=linear',
+      'train.steps=400',
+    ]);
+    const path = join(folder, 'diverges');
+    const run = await RunFolder.create(path, { resume: false });
+    await run.writeConfig(formatExperiment(experiment));
+    const error = await train({ experiment, images: blobs(10), run, resume: false }).catch((e: Error) => e);
+    expect(error).toMatchObject({ name: 'RunError' });
+    expect((error as Error).message).toMatch(/at step \d+|step \d+: .* no longer finite/);
+    await run.close();
+    const { tensors } = await new CheckpointStore(run.checkpoints).load('latest').catch(() => ({ tensors: {} }));
+    for (const { data } of Object.values(tensors))
+      expect(Array.from(data as Float32Array).every(Number.isFinite)).toBe(true);
+  });
+
+  it('refuses a checkpoint of another config or of other images', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const { path } = await start(experiment, blobs(10));
+    const wider = await loadExperiment(undefined, [...small, 'model.field.width=9', 'train.steps=20']);
+    await expect(start(wider, blobs(10), { resume: path })).rejects.toThrow('belongs to another config');
+    const longer = await loadExperiment(undefined, [...small, 'train.steps=20']);
+    const renamed = { ...blobs(10), digest: 'other', names: blobs(10).names.map((name) => `x${name}`) };
+    await expect(start(longer, renamed, { resume: path })).rejects.toThrow('trained on other images');
+  });
+
+  it('falls back to the previous checkpoint when the latest was cut short, saying so', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const { path } = await start(experiment, blobs(10));
+    const latest = join(path, 'checkpoints', 'step-000012.safetensors');
+    const bytes = await readFile(latest);
+    await writeFile(latest, bytes.subarray(0, bytes.length - 100));
+    const { summary } = await start(experiment, blobs(10), { resume: path });
+    expect(summary.warnings.join()).toContain('step-000012');
+    expect(summary.step).toBe(12);
+  });
+
+  it('opens a finished run as a model that draws with the averaged parameters', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const { path } = await start(experiment, blobs(10));
+    const model = await openModel(await RunFolder.open(path));
+    expect(model.step).toBe(12);
+    expect(model.imageNames).toEqual(blobs(10).names);
+    const { tensors } = await new CheckpointStore(join(path, 'checkpoints')).load('latest');
+    expect(await model.parameters['head.0.kernel'].data()).toEqual(tensors['ema/head.0.kernel'].data);
+  });
+});
