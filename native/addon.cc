@@ -248,8 +248,9 @@ napi_value adam(napi_env, Instance& instance, Arguments& in) {
   float* m = in.floats(n);
   float* v = in.floats(n);
   const float* g = in.floats(n);
-  const float stepSize = static_cast<float>(in.number()), beta1 = static_cast<float>(in.number());
-  const float beta2 = static_cast<float>(in.number()), epsilon = static_cast<float>(in.number());
+  const float stepSize = static_cast<float>(in.number());
+  const double beta1 = in.number(), beta2 = in.number();
+  const float epsilon = static_cast<float>(in.number());
   runAdam(machineOf(instance), p, m, v, g, n, stepSize, beta1, beta2, epsilon, static_cast<float>(in.number()));
   return nullptr;
 }
@@ -259,7 +260,7 @@ napi_value ema(napi_env, Instance& instance, Arguments& in) {
   int64_t n;
   float* average = in.floats(&n);
   const float* value = in.floats(n);
-  runEma(machineOf(instance), average, value, n, static_cast<float>(in.number()));
+  runEma(machineOf(instance), average, value, n, in.number());
   return nullptr;
 }
 

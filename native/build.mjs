@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { COMMON, TABLES } from './flags.mjs';
 
 const run = promisify(execFile);
 const native = dirname(fileURLToPath(import.meta.url));
@@ -18,19 +19,6 @@ const output = join(native, '..', 'build');
 const addon = join(output, 'chladni.node');
 const strict = process.argv.includes('--strict');
 
-const COMMON = [
-  '-std=c++17',
-  '-O3',
-  '-fPIC',
-  '-Wall',
-  '-Wextra',
-  '-fno-math-errno',
-  '-fno-trapping-math',
-  '-ffp-contract=fast',
-];
-/** The flags of each instruction set; the sets beyond the baseline exist on x86 alone. */
-const AVX512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mprefer-vector-width=512'];
-const TABLES = process.arch === 'x64' ? { avx512: AVX512, avx2: ['-mavx2', '-mfma'], baseline: [] } : { baseline: [] };
 const SOURCES = ['dispatch.cc', 'threadPool.cc', 'operations.cc', 'addon.cc'];
 
 function headersDirectory() {
@@ -64,8 +52,8 @@ async function findCompiler() {
 async function build() {
   if (process.env.CHLADNI_SKIP_NATIVE === '1') throw new Error('CHLADNI_SKIP_NATIVE is set');
   if (process.platform === 'win32') throw new Error('not supported on Windows');
-  const headers = headersDirectory();
   const compiler = await findCompiler();
+  const headers = headersDirectory();
   const hash = createHash('sha256').update(`${compiler.version} ${process.platform} ${process.arch}`);
   for (const file of sourceFiles()) hash.update(readFileSync(file));
   const stamp = hash.digest('hex');

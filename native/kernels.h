@@ -101,9 +101,9 @@ struct KernelTable {
   void (*addRows)(const float* const* terms, int64_t count, float* y, int64_t n);
   void (*transpose)(const float* x, int64_t ldx, float* y, int64_t ldy, int64_t rows, int64_t columns);
 
-  void (*adam)(float* p, float* m, float* v, const float* g, int64_t n, float stepSize, float beta1, float beta2,
+  void (*adam)(float* p, float* m, float* v, const float* g, int64_t n, float stepSize, double beta1, double beta2,
                float epsilon, float inverseRootCorrection);
-  void (*ema)(float* average, const float* value, int64_t n, float decay);
+  void (*ema)(float* average, const float* value, int64_t n, double decay);
 
   /// Fused multiply-adds in registers alone; returns the floating-point operations done.
   double (*fmaLoop)(int64_t iterations, float* sink);

@@ -251,14 +251,14 @@ void runSum(const Machine& machine, const float* x, float* y, int64_t outer, int
   });
 }
 
-void runAdam(const Machine& machine, float* p, float* m, float* v, const float* g, int64_t n, float stepSize, float beta1,
-             float beta2, float epsilon, float inverseRootCorrection) {
+void runAdam(const Machine& machine, float* p, float* m, float* v, const float* g, int64_t n, float stepSize, double beta1,
+             double beta2, float epsilon, float inverseRootCorrection) {
   parallelRuns(machine, n, [&](int64_t at, int64_t count) {
     machine.kernels->adam(p + at, m + at, v + at, g + at, count, stepSize, beta1, beta2, epsilon, inverseRootCorrection);
   });
 }
 
-void runEma(const Machine& machine, float* average, const float* value, int64_t n, float decay) {
+void runEma(const Machine& machine, float* average, const float* value, int64_t n, double decay) {
   parallelRuns(machine, n, [&](int64_t at, int64_t count) { machine.kernels->ema(average + at, value + at, count, decay); });
 }
 

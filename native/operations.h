@@ -26,9 +26,9 @@ void runSum(const Machine&, const float* x, float* y, int64_t outer, int64_t red
 /// Copies a strided box of 4-byte elements into another.
 void runStridedCopy(const Machine&, int rank, const int64_t* shape, const float* x, const int64_t* strideX, float* y,
                     const int64_t* strideY);
-void runAdam(const Machine&, float* p, float* m, float* v, const float* g, int64_t n, float stepSize, float beta1,
-             float beta2, float epsilon, float inverseRootCorrection);
-void runEma(const Machine&, float* average, const float* value, int64_t n, float decay);
+void runAdam(const Machine&, float* p, float* m, float* v, const float* g, int64_t n, float stepSize, double beta1,
+             double beta2, float epsilon, float inverseRootCorrection);
+void runEma(const Machine&, float* average, const float* value, int64_t n, double decay);
 void runAddN(const Machine&, const float* const* terms, int64_t count, float* y, int64_t n);
 /// Row y[i] = x[indices[i]], or (scatter) row y[indices[i]] += x[i] in order; indices are checked by the caller.
 void runGather(const Machine&, const float* x, const int32_t* indices, float* y, int64_t outer, int64_t tableRows,

@@ -152,8 +152,10 @@ static void addRows(const float* const* terms, int64_t count, float* y, int64_t 
 }
 
 // Kingma & Ba 2015, algorithm 1; ε outside the root.
-static void adam(float* p, float* m, float* v, const float* g, int64_t n, float stepSize, float beta1, float beta2,
+static void adam(float* p, float* m, float* v, const float* g, int64_t n, float stepSize, double beta1, double beta2,
                  float epsilon, float inverseRootCorrection) {
+  // 1 − β in double: in float 1 − 0.999 is already wrong in the fifth digit.
+  const float keep1 = (float)beta1, new1 = (float)(1.0 - beta1), keep2 = (float)beta2, new2 = (float)(1.0 - beta2);
   for (int64_t i = 0; i < n; i += W) {
     const int64_t here = smaller(W, n - i);
     const bool whole = here == W;
@@ -161,8 +163,8 @@ static void adam(float* p, float* m, float* v, const float* g, int64_t n, float 
     vf first = whole ? load(m + i) : loadPart(m + i, here);
     vf second = whole ? load(v + i) : loadPart(v + i, here);
     vf value = whole ? load(p + i) : loadPart(p + i, here);
-    first = first * beta1 + gradient * (1.0f - beta1);
-    second = second * beta2 + gradient * gradient * (1.0f - beta2);
+    first = first * keep1 + gradient * new1;
+    second = second * keep2 + gradient * gradient * new2;
     value -= stepSize * first / (squareRoot(second) * inverseRootCorrection + epsilon);
     if (whole) {
       store(m + i, first);
@@ -176,11 +178,12 @@ static void adam(float* p, float* m, float* v, const float* g, int64_t n, float 
   }
 }
 
-static void ema(float* average, const float* value, int64_t n, float decay) {
+static void ema(float* average, const float* value, int64_t n, double decay) {
+  const float kept = (float)decay, added = (float)(1.0 - decay);
   int64_t i = 0;
-  for (; i + W <= n; i += W) store(average + i, load(average + i) * decay + load(value + i) * (1.0f - decay));
+  for (; i + W <= n; i += W) store(average + i, load(average + i) * kept + load(value + i) * added);
   if (i < n) {
     const int64_t left = n - i;
-    storePart(average + i, loadPart(average + i, left) * decay + loadPart(value + i, left) * (1.0f - decay), left);
+    storePart(average + i, loadPart(average + i, left) * kept + loadPart(value + i, left) * added, left);
   }
 }

@@ -56,6 +56,36 @@ export function slowWeights(
   });
 }
 
+/** The activation of a hidden unit. */
+export function slowActivation({ activation, omega }: Pick<FieldSpec, 'activation' | 'omega'>, z: number): number {
+  switch (activation) {
+    case 'relu':
+      return Math.max(0, z);
+    case 'leakyRelu':
+      return z > 0 ? z : 0.2 * z;
+    case 'gelu':
+      return z * slowNormalDistribution(z);
+    case 'sine':
+      return Math.sin(omega * z);
+    case 'finer':
+      return Math.sin(omega * (Math.abs(z) + 1) * z);
+    case 'gaussian':
+      return Math.exp(-((omega * z) ** 2) / 2);
+  }
+}
+
+/** Φ(z) by the Maclaurin series of the error function, Σ (−1)ⁿ x²ⁿ⁺¹/(n!(2n+1)), good for |z| up to about 6. */
+export function slowNormalDistribution(z: number): number {
+  const x = z / Math.SQRT2;
+  let power = x;
+  let sum = x;
+  for (let n = 1; n < 120; n++) {
+    power *= -(x * x) / n;
+    sum += power / (2 * n + 1);
+  }
+  return 0.5 + sum / Math.sqrt(Math.PI);
+}
+
 /** One field at one point. */
 export function slowField(
   spec: FieldSpec,
@@ -66,8 +96,7 @@ export function slowField(
   spec.layers.forEach(({ outputs }, l) => {
     const y = vectorMatrix(x, weights[l].kernel, outputs).map((value, j) => value + weights[l].bias[j]);
     if (l === spec.layers.length - 1) x = spec.output === 'sigmoid' ? y.map((v) => 1 / (1 + Math.exp(-v))) : y;
-    else if (spec.activation === 'relu') x = y.map((v) => Math.max(0, v));
-    else x = y.map((v) => Math.sin(spec.omega * v));
+    else x = y.map((v) => slowActivation(spec, v));
   });
   return x;
 }
