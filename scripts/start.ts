@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatExperiment, loadExperiment } from '../src/config/load.ts';
+import type { ImageSet } from '../src/data/imageSet.ts';
+import { startEngine } from '../src/engine/engine.ts';
 import { fullView } from '../src/grid.ts';
 import { contactSheet } from '../src/render/contactSheet.ts';
 import { disposeFields } from '../src/render/drawableField.ts';
@@ -12,22 +14,24 @@ import { renderImages, renderScanlines } from '../src/render/render.ts';
 import { evaluateRun } from '../src/train/evaluateRun.ts';
 import { disposeModel, type OpenedModel, openModel } from '../src/train/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
-import { writeRunReport } from '../src/train/runReport.ts';
-import { trainSession } from '../src/train/session.ts';
+import { typicalImage, writeRunReport } from '../src/train/runReport.ts';
+import { loadWithProgress, trainSession } from '../src/train/session.ts';
 import { type Command, Interrupted, interruptSignal, printEvaluations, runAsProgram } from './cli.ts';
 
 const LARGE = 2048;
 const SHEET = { count: 36, size: 128 };
 
-/** configs/ lies beside scripts/, and beside dist/ in an installed package. */
-function quickstartConfig(): string {
-  const besides = ['../configs/quickstart.yaml', '../../configs/quickstart.yaml'];
-  const paths = besides.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  return paths.find(existsSync) ?? paths[0];
+/** The config that suits an engine. configs/ lies beside scripts/, and beside dist/ in an installed package. */
+function quickstartConfig(engine: string): string {
+  const name = engine === 'wasm' || engine === 'javascript' ? 'quickstart-wasm.yaml' : 'quickstart.yaml';
+  const places = ['../configs/', '../../configs/'].map((place) =>
+    fileURLToPath(new URL(place + name, import.meta.url)),
+  );
+  return places.find(existsSync) ?? places[0];
 }
 
 /** A sheet of samples, and one training image far beyond the size it was learned at. */
-async function drawShowpieces(model: OpenedModel, folder: string): Promise<string[]> {
+async function drawShowpieces(model: OpenedModel, images: ImageSet, folder: string): Promise<string[]> {
   const samples = latentFields(model, await sampleLatents(model, { seed: model.experiment.seed, count: SHEET.count }));
   const drawn = await renderImages(samples, fullView(SHEET.size, SHEET.size));
   disposeFields(samples);
@@ -35,7 +39,7 @@ async function drawShowpieces(model: OpenedModel, folder: string): Promise<strin
   const sheetPath = join(folder, 'samples.png');
   await writeImage(sheetPath, sheet.width, sheet.height, [sheet.pixels]);
 
-  const large = imageFields(model, [Math.floor(model.imageNames.length / 2)]);
+  const large = imageFields(model, [await typicalImage(model, images)]);
   const largePath = join(folder, `large-${LARGE}.png`);
   await writeImage(largePath, LARGE, LARGE, renderScanlines(large, fullView(LARGE, LARGE)));
   disposeFields(large);
@@ -48,10 +52,17 @@ export const start: Command = {
   builder: (yargs) =>
     yargs
       .option('set', { type: 'string', array: true, default: [], describe: 'change a key: train.steps=500' })
+      .option('engine', {
+        type: 'string',
+        default: 'auto',
+        describe: 'which engine computes (see doctor)',
+        requiresArg: true,
+      })
       .option('run', { type: 'string', default: 'runs/quickstart', describe: 'run folder', requiresArg: true }),
-  handler: async (args: { set: string[]; run: string }) => {
+  handler: async (args: { set: string[]; run: string; engine: string }) => {
     const began = performance.now();
-    const experiment = await loadExperiment(quickstartConfig(), args.set);
+    const engine = await startEngine(args.engine);
+    const experiment = await loadExperiment(quickstartConfig(engine.name), [`engine=${engine.name}`, ...args.set]);
     // An unfinished quickstart goes on; a finished one starts anew.
     const stored = await readFile(join(args.run, 'config.yaml'), 'utf8').catch(() => undefined);
     const resume = stored === formatExperiment(experiment) && !existsSync(join(args.run, 'report.html'));
@@ -63,7 +74,7 @@ export const start: Command = {
     const run = await RunFolder.open(args.run);
     const model = await openModel(run);
     printEvaluations(await evaluateRun(run, model, console.error));
-    const pictures = await drawShowpieces(model, run.samples);
+    const pictures = await drawShowpieces(model, await loadWithProgress(experiment, () => {}), run.samples);
     const report = await writeRunReport(run, model, console.error);
     disposeModel(model);
     const minutes = (performance.now() - began) / 60_000;

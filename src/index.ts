@@ -10,7 +10,7 @@ export { octavePartition, ringPartition } from './eval/bands.ts';
 export { fft2, inverseFft2 } from './eval/fft.ts';
 export { bandFidelity, PairedSpectrum } from './eval/pairedSpectrum.ts';
 export { meanSquaredError, psnrOfMse, summarizePsnr } from './eval/psnr.ts';
-export { evaluateReconstruction, reconstructionPsnr } from './eval/reconstruction.ts';
+export { evaluateReconstruction, reconstructionPsnrs } from './eval/reconstruction.ts';
 export { fullView, pixelCentres, type View } from './grid.ts';
 export { condition, initConditioner } from './models/conditioner.ts';
 export { type Encoding, encodePoints, makeEncoding, makeGridEncoder } from './models/encoding.ts';

@@ -33,14 +33,13 @@ export async function* reconstructions(model: Model, reference: Reference): Asyn
   }
 }
 
-/** Mean over images of the PSNR of their 8-bit reconstructions, in dB. */
-export async function reconstructionPsnr(model: Model, reference: Reference): Promise<number> {
-  let [sum, position] = [0, 0];
+/** PSNR of each image's 8-bit reconstruction, in dB. */
+export async function reconstructionPsnrs(model: Model, reference: Reference): Promise<number[]> {
+  const psnrs: number[] = [];
   for await (const drawn of reconstructions(model, reference)) {
-    sum += psnrOfMse(meanSquaredError(unit(reference.pixels(position)), unit(drawn)));
-    position++;
+    psnrs.push(psnrOfMse(meanSquaredError(unit(reference.pixels(psnrs.length)), unit(drawn))));
   }
-  return sum / position;
+  return psnrs;
 }
 
 /**

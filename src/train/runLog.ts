@@ -5,7 +5,7 @@ import { formatExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { psnrOfMse } from '../eval/psnr.ts';
-import { type Reference, reconstructionPsnr, reconstructions } from '../eval/reconstruction.ts';
+import { type Reference, reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts';
 import { fileError } from '../fileErrors.ts';
 import { fullView } from '../grid.ts';
 import type { Generator } from '../models/generator.ts';
@@ -125,7 +125,8 @@ export class RunLog {
     const { images, generator } = this.options;
     const training = fullView(images.width, images.height);
     const model: Model = { generator, parameters: drawingParameters(state), training, imageNames: images.names };
-    const psnr = await reconstructionPsnr(model, referenceOf(images, spread(images.count, MONITORED_IMAGES)));
+    const psnrs = await reconstructionPsnrs(model, referenceOf(images, spread(images.count, MONITORED_IMAGES)));
+    const psnr = psnrs.reduce((sum, value) => sum + value, 0) / psnrs.length;
     this.write(state.step, { [MONITORED_PSNR]: psnr });
 
     const shown = referenceOf(images, spread(images.count, SHOWN_IMAGES));

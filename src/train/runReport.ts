@@ -6,7 +6,7 @@ import { formatExperiment } from '../config/load.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import type { BandFidelity } from '../eval/pairedSpectrum.ts';
 import { meanSquaredError, psnrOfMse } from '../eval/psnr.ts';
-import { reconstructions } from '../eval/reconstruction.ts';
+import { reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts';
 import { renderReport } from '../eval/report.ts';
 import type { FidelityAtScale, ReportData } from '../eval/reportData.ts';
 import { readEvaluation, readSummary } from '../eval/result.ts';
@@ -147,8 +147,16 @@ async function interpolationStrips(model: OpenedModel): Promise<Uint8Array[][] |
   return strips;
 }
 
+/** The image that is drawn neither well nor badly: of median PSNR among some. */
+export async function typicalImage(model: OpenedModel, images: ImageSet): Promise<number> {
+  const candidates = spread(images.count, 64);
+  const psnrs = await reconstructionPsnrs(model, referenceOf(images, candidates));
+  const ranked = candidates.map((image, i) => ({ image, psnr: psnrs[i] })).sort((a, b) => a.psnr - b.psnr);
+  return ranked[Math.floor(ranked.length / 2)].image;
+}
+
 async function resolutionDrawings(model: OpenedModel, images: ImageSet): Promise<ReportData['resolutions']> {
-  const index = Math.floor(images.count / 2);
+  const index = await typicalImage(model, images);
   const drawings: NonNullable<ReportData['resolutions']>['drawings'][number][] = [];
   const field = imageFields(model, [index]);
   try {
