@@ -305,6 +305,26 @@ napi_value scatterAdd(napi_env, Instance& instance, Arguments& in) {
   return nullptr;
 }
 
+// grid(xs, ys, frequencies, gains or null, indices or null, first pixel, features)
+napi_value grid(napi_env, Instance& instance, Arguments& in) {
+  int64_t width, height, twice, gainCount, indexCount = 0, length;
+  const double* xs = in.doubles(&width);
+  const double* ys = in.doubles(&height);
+  const double* frequencies = in.doubles(&twice);
+  const int64_t count = twice / 2;
+  const double* gains = in.isNull() ? nullptr : in.doubles(&gainCount);
+  const int32_t* indices = in.isNull() ? nullptr : in.integers(&indexCount);
+  const int64_t first = in.size();
+  float* features = in.floats(&length);
+  if (count < 1 || twice % 2 != 0 || width < 1 || height < 1 || (gains && gainCount != count)) throw Invalid("grid: lengths");
+  const int64_t pixels = length / twice;
+  if (length != pixels * twice || (indices && indexCount != pixels)) throw Invalid("grid: the features' length");
+  if (indices) checkIndices(indices, pixels, product({width, height}));
+  else if (first + pixels > product({width, height})) throw Invalid("grid: pixels beyond the last");
+  runGrid(machineOf(instance), xs, width, ys, height, frequencies, gains, count, indices, first, pixels, features);
+  return nullptr;
+}
+
 // measureFma(seconds) → floating-point operations per second
 napi_value fmaLimit(napi_env env, Instance& instance, Arguments& in) {
   return makeNumber(env, measureFma(machineOf(instance), in.number()));
@@ -330,6 +350,7 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"stridedCopy", guarded<stridedCopy>}, {"adam", guarded<adam>},
       {"ema", guarded<ema>},                 {"addN", guarded<addN>},
       {"gather", guarded<gather>},           {"scatterAdd", guarded<scatterAdd>},
+      {"grid", guarded<grid>},
       {"fmaLimit", guarded<fmaLimit>},       {"copyLimit", guarded<copyLimit>},
   };
   for (const auto& entry : functions) {

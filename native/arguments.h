@@ -94,6 +94,22 @@ class Arguments {
     return static_cast<const int32_t*>(data);
   }
 
+  double* doubles(int64_t* length) {
+    napi_typedarray_type type;
+    void* data = typedArray(next(), &type, length);
+    if (type != napi_float64_array) fail("a Float64Array");
+    return static_cast<double*>(data);
+  }
+
+  /// Whether the next argument is null or missing; it is then skipped.
+  bool isNull() {
+    napi_valuetype type;
+    const bool null = at_ >= count_ || (napi_typeof(env_, values_[at_], &type) == napi_ok &&
+                                        (type == napi_null || type == napi_undefined));
+    if (null) at_++;
+    return null;
+  }
+
   /// A JavaScript array of numbers.
   std::vector<int64_t> list(size_t most) {
     napi_value array = next();

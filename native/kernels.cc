@@ -6,6 +6,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/field.h"
 #include "kernels/gemm.h"
+#include "kernels/grid.h"
 
 static double fmaLoop(int64_t iterations, float* sink) {
   constexpr int accumulators = kPanel == 4 ? 24 : 12;
@@ -35,6 +36,7 @@ namespace chladni {
 extern const KernelTable TABLE(CHLADNI_TABLE);
 const KernelTable TABLE(CHLADNI_TABLE) = {
     NAME(CHLADNI_TABLE), W,         fieldPlan, fieldUnit, fieldReduce,     gemmPlan, gemmUnit, convPlan, convUnit,
-    unary,               binary,    sum,       addRows,   transposeMatrix, adam,     ema,      fmaLoop,  copyRun,
+    unary,               binary,    sum,       addRows,   transposeMatrix, adam,     ema,      waves,    gridPixel,
+    fmaLoop,             copyRun,
 };
 }  // namespace chladni

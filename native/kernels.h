@@ -105,6 +105,11 @@ struct KernelTable {
                float epsilon, float inverseRootCorrection);
   void (*ema)(float* average, const float* value, int64_t n, double decay);
 
+  void (*waves)(const double* positions, int64_t n, const double* frequencies, const double* gain, int64_t count,
+                double* sine, double* cosine);
+  void (*gridPixel)(const double* xSine, const double* xCosine, const double* ySine, const double* yCosine,
+                    int64_t count, float* features);
+
   /// Fused multiply-adds in registers alone; returns the floating-point operations done.
   double (*fmaLoop)(int64_t iterations, float* sink);
   void (*copy)(const float* x, float* y, int64_t n);

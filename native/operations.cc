@@ -281,6 +281,33 @@ void runScatterAdd(const Machine& machine, const float* x, const int32_t* indice
   });
 }
 
+void runGrid(const Machine& machine, const double* xs, int64_t width, const double* ys, int64_t height,
+             const double* frequencies, const double* gains, int64_t count, const int32_t* indices, int64_t first,
+             int64_t pixels, float* features) {
+  // Rows that are asked for; all of them for scattered pixels.
+  const int64_t firstRow = indices ? 0 : first / width;
+  const int64_t endRow = indices ? height : smaller(height, ceilDivide(first + pixels, width));
+  const int64_t positions = width + endRow - firstRow;
+  auto sine = uninitialized<double>(positions * count), cosine = uninitialized<double>(positions * count);
+  const int64_t perWave = 4096 / (count > 0 ? count : 1) + 1;
+  machine.pool->run(ceilDivide(positions, perWave), 0, [&](int64_t unit, float*) {
+    for (int64_t i = unit * perWave; i < smaller((unit + 1) * perWave, positions); i++) {
+      const bool isColumn = i < width;
+      machine.kernels->waves(isColumn ? xs + i : ys + firstRow + i - width, 1, frequencies + (isColumn ? 0 : 1),
+                             isColumn ? nullptr : gains, count, sine.get() + i * count, cosine.get() + i * count);
+    }
+  });
+  const int64_t perUnit = 4 * kGrain / (2 * count + 1) + 1;
+  machine.pool->run(ceilDivide(pixels, perUnit), 0, [&](int64_t unit, float*) {
+    for (int64_t p = unit * perUnit; p < smaller((unit + 1) * perUnit, pixels); p++) {
+      const int64_t pixel = indices ? indices[p] : first + p;
+      const int64_t x = pixel % width * count, y = (width + pixel / width - firstRow) * count;
+      machine.kernels->gridPixel(sine.get() + x, cosine.get() + x, sine.get() + y, cosine.get() + y, count,
+                                 features + 2 * p * count);
+    }
+  });
+}
+
 namespace {
 double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

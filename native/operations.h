@@ -35,6 +35,11 @@ void runGather(const Machine&, const float* x, const int32_t* indices, float* y,
                int64_t rows, int64_t inner);
 void runScatterAdd(const Machine&, const float* x, const int32_t* indices, float* y, int64_t rows, int64_t inner);
 
+/// Fourier features [pixels, 2K] of pixels of a grid of columns xs and rows ys: those with these row-major indices, or,
+/// where `indices` is null, `pixels` from `first` on. `frequencies` are [K,2]; `gains` [K] or null.
+void runGrid(const Machine&, const double* xs, int64_t width, const double* ys, int64_t height, const double* frequencies,
+             const double* gains, int64_t count, const int32_t* indices, int64_t first, int64_t pixels, float* features);
+
 /// The physical limits, per second: floating-point operations in registers, bytes read and written by a copy.
 double measureFma(const Machine&, double seconds);
 double measureCopy(const Machine&, int64_t floats, double seconds);

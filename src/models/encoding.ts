@@ -5,6 +5,7 @@
  * they differ in the frequencies B alone.
  */
 import type { EncodingConfig } from '../config/schema.ts';
+import { type GridPixels, gridFeatureKernel } from '../engine/gridFeatures.ts';
 import { pixelCentres, pixelFootprint, type View } from '../grid.ts';
 import { Random } from '../random.ts';
 import { type Tensor2D, tf } from '../tf.ts';
@@ -93,6 +94,8 @@ export interface GridEncoder {
   rows(firstRow: number, rowCount: number): Float32Array;
   /** Features of the pixels with these row-major indices: [P, F]. */
   pixels(indices: Int32Array): Float32Array;
+  /** Either of these as a tensor, made by the engine in use where it has a kernel for that. */
+  tensor(pixels: GridPixels): Tensor2D;
 }
 
 /**
@@ -108,24 +111,36 @@ export function makeGridEncoder(encoding: Encoding, view: View, attenuation?: Fl
   const xs = pixelCentres(x0, x1, view.width);
   const ys = pixelCentres(y0, y1, view.height);
   const count = featureCount(encoding);
-  const write =
-    encoding.kind === 'coordinates' ? linearWriter(encoding, xs, ys) : fourierWriter(encoding, xs, ys, attenuation);
-  return {
-    rows(firstRow, rowCount) {
-      const features = new Float32Array(rowCount * view.width * count);
-      for (let row = firstRow, at = 0; row < firstRow + rowCount; row++) {
-        for (let column = 0; column < view.width; column++, at += count) write(features, at, row, column);
-      }
-      return features;
-    },
-    pixels(indices) {
-      const features = new Float32Array(indices.length * count);
-      indices.forEach((index, p) => {
-        write(features, p * count, Math.floor(index / view.width), index % view.width);
-      });
-      return features;
-    },
+  // Made when first needed: the waves of a whole view are not free, and a kernel makes its own.
+  let writer: FeatureWriter | undefined;
+  const write: FeatureWriter = (...where) => {
+    writer ??=
+      encoding.kind === 'coordinates' ? linearWriter(encoding, xs, ys) : fourierWriter(encoding, xs, ys, attenuation);
+    writer(...where);
   };
+  const rows = (firstRow: number, rowCount: number) => {
+    const features = new Float32Array(rowCount * view.width * count);
+    for (let row = firstRow, at = 0; row < firstRow + rowCount; row++) {
+      for (let column = 0; column < view.width; column++, at += count) write(features, at, row, column);
+    }
+    return features;
+  };
+  const pixels = (indices: Int32Array) => {
+    const features = new Float32Array(indices.length * count);
+    indices.forEach((index, p) => {
+      write(features, p * count, Math.floor(index / view.width), index % view.width);
+    });
+    return features;
+  };
+  const tensor = (chosen: GridPixels): Tensor2D => {
+    const kernel = encoding.kind === 'fourier' ? gridFeatureKernel() : undefined;
+    if (kernel && encoding.kind === 'fourier') {
+      return kernel({ xs, ys, frequencies: encoding.frequencies, gains: attenuation }, chosen);
+    }
+    const features = chosen instanceof Int32Array ? pixels(chosen) : rows(chosen.firstRow, chosen.rowCount);
+    return tf.tensor2d(features, [features.length / count, count]);
+  };
+  return { rows, pixels, tensor };
 }
 
 /** Writes the features of pixel (row, column) at an offset. */

@@ -127,10 +127,9 @@ async function* drawRows<P extends Uint8Array | Float32Array>(
 }
 
 async function evaluateRows(field: DrawableField, encoder: GridEncoder, firstRow: number, rowCount: number) {
-  const { features: width } = fieldDimensions(field.spec);
   const output = tf.tidy(() => {
-    const features = encoder.rows(firstRow, rowCount);
-    return fieldForward(field.spec, field.weights, tf.tensor2d(features, [features.length / width, width])); // [B,P,C]
+    const features = encoder.tensor({ firstRow, rowCount }); // [P,F]
+    return fieldForward(field.spec, field.weights, features); // [B,P,C]
   });
   try {
     return (await output.data()) as Float32Array;

@@ -70,10 +70,7 @@ export async function train({ experiment, images, run, resume, signal }: TrainOp
   const batchSize = fit ? images.count : Math.min(settings.batch, images.count);
   const everyImage = Int32Array.from({ length: images.count }, (_, i) => i);
   // Where every step sees every pixel, their features are the same each time.
-  const allFeatures =
-    points === pixelCount
-      ? tf.tensor2d(encoder.rows(0, images.height), [pixelCount, generator.spec.layers[0].inputs])
-      : undefined;
+  const allFeatures = points === pixelCount ? encoder.tensor({ firstRow: 0, rowCount: images.height }) : undefined;
 
   const batchOf = (step: number): Batch => {
     // A fit's fields lie in the order of the images, and all of them are trained in every step.
@@ -84,7 +81,7 @@ export async function train({ experiment, images, run, resume, signal }: TrainOp
       new Random(seed, 'noise', step).normals(batchSize * generator.latentSize, settings.latentNoise);
     return {
       images: drawn,
-      features: allFeatures ?? tf.tensor2d(encoder.pixels(pixels), [points, generator.spec.layers[0].inputs]),
+      features: allFeatures ?? encoder.tensor(pixels),
       targets: tf.tensor3d(gatherTargets(images, drawn, pixels), [batchSize, points, 3]),
       latentNoise: noise ? tf.tensor2d(noiseValues(), [batchSize, generator.latentSize]) : undefined,
       visits: Math.floor(step / Math.floor(images.count / batchSize)) + 1,

@@ -86,6 +86,15 @@ export interface Addon {
   addN(y: Float32Array, terms: readonly Float32Array[]): void;
   gather(x: Float32Array, indices: Int32Array, y: Float32Array, outer: number, tableRows: number, inner: number): void;
   scatterAdd(x: Float32Array, indices: Int32Array, y: Float32Array, inner: number): void;
+  grid(
+    xs: Float64Array,
+    ys: Float64Array,
+    frequencies: Float64Array,
+    gains: Float64Array | null,
+    indices: Int32Array | null,
+    firstPixel: number,
+    features: Float32Array,
+  ): void;
   /** Floating-point operations per second that fused multiply-adds in registers alone reach. */
   fmaLimit(seconds: number): number;
   /** Bytes read and written per second by a copy of that many floats. */

@@ -2,11 +2,13 @@ import { messageOf, UsageError } from '../../errors.ts';
 import { tf } from '../../tf.ts';
 import type { Engine } from '../engine.ts';
 import { registerFieldKernel } from '../field.ts';
+import { registerGridFeatureKernel } from '../gridFeatures.ts';
 import { registerOptimizerKernel } from '../optimizer.ts';
 import { loadAddon } from './addon.ts';
 import { createNativeBackend } from './backend.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { createFieldKernel } from './field.ts';
+import { createGridFeatureKernel } from './grid.ts';
 import { registerKernels } from './kernel.ts';
 import { layoutKernels } from './layout.ts';
 import { createOptimizerKernel } from './optimizer.ts';
@@ -47,5 +49,6 @@ function register(): void {
   registerKernels(addon, { ...elementwiseKernels, ...layoutKernels, ...productKernels });
   tf.registerBackend('native', () => backend as never);
   registerFieldKernel('native', createFieldKernel(addon, backend));
+  registerGridFeatureKernel('native', createGridFeatureKernel(addon, backend));
   registerOptimizerKernel('native', createOptimizerKernel(addon, backend));
 }

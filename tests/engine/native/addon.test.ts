@@ -31,6 +31,13 @@ describe.skipIf(!isBuilt)('the addon', () => {
       () => addon.conv(0, [1, 4, 4, 1, 4, 4, 1, 3, 3, 1, 1, 1, 1, 1, 1], floats(16), null, null, floats(16)),
     ],
     ['a sum of nothing', () => addon.sum(floats(0), floats(0), 0, 0, 1, 1)],
+    [
+      'a pixel beyond the grid',
+      () => {
+        const two = new Float64Array(2);
+        addon.grid(two, two, two, null, Int32Array.of(4), 0, floats(2));
+      },
+    ],
     ['too few arguments', () => (addon.ema as unknown as () => void)()],
     [
       'a field of no layers',

@@ -3,6 +3,8 @@ import { startEngine } from '../../../src/engine/engine.ts';
 import { type FieldSpec, type FieldWeights, fieldForward, fieldLoss } from '../../../src/engine/field.ts';
 import { referenceForward, referenceLoss } from '../../../src/engine/fieldReference.ts';
 import { adamUpdate, emaUpdate } from '../../../src/engine/optimizer.ts';
+import { fullView } from '../../../src/grid.ts';
+import { makeEncoding, makeGridEncoder } from '../../../src/models/encoding.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../../src/tf.ts';
 import { isBuilt, relativeError } from './support.ts';
@@ -143,6 +145,25 @@ describe.skipIf(!isBuilt)('the native backend', () => {
     expect(values.every((value) => value === 1)).toBe(true);
     expect(view.dataSync().every((value) => value === 2)).toBe(true);
     view.dispose();
+  });
+
+  it('encodes grids as the JavaScript encoder does, deep zooms and attenuation included', () => {
+    const encoding = makeEncoding({ kind: 'gaussian', frequencies: 37, sigma: 40 }, 3);
+    const gains = Float64Array.from({ length: 37 }, (_, k) => 1 / (1 + k));
+    const far = 1e-7;
+    const views = [fullView(19, 23), { width: 19, height: 23, window: [0.5, 0.5, 0.5 + far, 0.5 + far] as const }];
+    for (const view of views) {
+      for (const attenuation of [undefined, gains]) {
+        const encoder = makeGridEncoder(encoding, view as never, attenuation);
+        const rows = encoder.tensor({ firstRow: 4, rowCount: 11 });
+        expect(rows.shape).toEqual([11 * 19, 74]);
+        expect(relativeError(rows.dataSync(), encoder.rows(4, 11))).toBeLessThan(1e-7);
+        const chosen = Int32Array.of(436, 0, 20, 20);
+        const pixels = encoder.tensor(chosen);
+        expect(relativeError(pixels.dataSync(), encoder.pixels(chosen))).toBeLessThan(1e-7);
+        tf.dispose([rows, pixels]);
+      }
+    }
   });
 
   it('takes tensors that another backend made', async () => {

@@ -1,0 +1,31 @@
+/** Fourier features of a grid of pixels, where the engine in use brings a kernel for them. */
+import { type Tensor2D, tf } from '../tf.ts';
+
+/** A separable grid: phases 2π(fx·x + fy·y). */
+export interface FourierGrid {
+  /** Column and row centres, in image units. */
+  xs: Float64Array;
+  ys: Float64Array;
+  /** [K,2] row-major: cycles per image along x and y. */
+  frequencies: Float64Array;
+  /** Factor of each frequency, [K], or none. */
+  gains?: Float64Array;
+}
+
+/** Some pixels of a grid: whole rows, or row-major indices. */
+export type GridPixels = { firstRow: number; rowCount: number } | Int32Array;
+
+/** Features [P,2K], all sines and then all cosines of a pixel. */
+export type GridFeatureKernel = (grid: FourierGrid, pixels: GridPixels) => Tensor2D;
+
+const kernels = new Map<string, GridFeatureKernel>();
+
+/** Makes `kernel` encode grids whenever the TensorFlow.js backend of that name is in use. */
+export function registerGridFeatureKernel(backendName: string, kernel: GridFeatureKernel): void {
+  kernels.set(backendName, kernel);
+}
+
+/** The kernel of the engine in use, if it has one. */
+export function gridFeatureKernel(): GridFeatureKernel | undefined {
+  return kernels.get(tf.getBackend());
+}
