@@ -23,8 +23,8 @@ interface Crop {
 }
 
 export function packetCrop(width: number, height: number, level: number): Crop {
-  const fit = (length: number) => length - (length % 2 ** level);
-  const [w, h] = [fit(width), fit(height)];
+  const whole = (length: number) => length - (length % 2 ** level);
+  const [w, h] = [whole(width), whole(height)];
   if (w === 0 || h === 0) throw new RangeError(`no Haar packets of level ${level} in ${width}x${height}`);
   return { left: (width - w) >> 1, top: (height - h) >> 1, width: w, height: h };
 }

@@ -34,14 +34,13 @@ export interface NoiseFits {
   onStep?(step: number): void;
   /** Stands in for the initial weights of one field, by name; for tests of theory. */
   initial?: Parameters;
-  signal?: AbortSignal;
 }
 
 /**
  * Trains up to the last of `drawAt`. Each field minimises its own mean squared error over the step's pixels; its path
  * does not depend on how many others are trained beside it.
  *
- * @throws RunError where a loss is no longer finite, or the work was aborted.
+ * @throws RunError where a loss is no longer finite.
  */
 export async function trainNoiseFits(fits: NoiseFits): Promise<void> {
   const { experiment, generator, width, height, targets, drawAt } = fits;
@@ -64,8 +63,7 @@ export async function trainNoiseFits(fits: NoiseFits): Promise<void> {
     for (let step = 0; ; step++) {
       if (drawAt.includes(step)) fits.onDrawn(step, await draw(generator, state, everything, fields));
       if (step === last) break;
-      await eventLoopTurn();
-      if (fits.signal?.aborted) throw new RunError('stopped; nothing was written');
+      await eventLoopTurn(); // lets Ctrl-C in
       const chosen = wholeTargets ? undefined : pointIndices(seed, step, points, pixels);
       const features = chosen ? encoder.tensor(chosen) : everything;
       const wanted = wholeTargets ?? gather(targets, chosen!);

@@ -4,20 +4,15 @@
  */
 import type { EncodingConfig, Experiment } from '../config/schema.ts';
 import { octavePartition, ringPartition } from '../eval/bands.ts';
-import { type BandNoiseWithIntervals, NoiseDraws, noiseByBand } from '../eval/noise.ts';
-import { type ImpulseResponse, impulseResponse } from '../eval/noiseCurves.ts';
+import { NoiseDraws, noiseByBand } from '../eval/noise.ts';
+import { impulseResponse } from '../eval/noiseCurves.ts';
+import type { EncodingStudy, NoiseStudyData, StudyImage } from '../eval/noiseStudyData.ts';
+import { kernelReference, wienerReference } from '../eval/noiseTheory.ts';
 import { meanSquaredError, psnrOfMse } from '../eval/psnr.ts';
 import { makeGenerator } from '../models/generator.ts';
 import { Random } from '../random.ts';
 import { type Optimizer, trainNoiseFits } from './noiseFits.ts';
-
-/** Values of all three channels, sRGB-encoded in [0,1], [height,width,3]. */
-export interface StudyImage {
-  name: string;
-  width: number;
-  height: number;
-  values: Float32Array;
-}
+import { scheduleFactor } from './schedule.ts';
 
 export interface NoiseStudyOptions {
   image: StudyImage;
@@ -33,34 +28,6 @@ export interface NoiseStudyOptions {
   /** Of the disturbance. */
   impulseAmplitude: number;
   onProgress?(done: number, total: number): void;
-  signal?: AbortSignal;
-}
-
-/** What the fits of one encoding at one noise level were at one step of training. */
-export interface NoiseAtStep {
-  step: number;
-  /** Means over draws of the PSNR against the clean and against the noisy image, of unclamped values. */
-  psnrCleanDb: number;
-  psnrNoisyDb: number;
-  bands: BandNoiseWithIntervals[];
-}
-
-export interface LevelStudy {
-  sigma: number;
-  trajectory: NoiseAtStep[];
-  /** At the last step. */
-  rings: BandNoiseWithIntervals[];
-  /** Of the first draw at the last step, [H,W,3]. */
-  lastFit: Float32Array;
-}
-
-export interface EncodingStudy {
-  encoding: EncodingConfig;
-  levels: LevelStudy[];
-  /** PSNR of the fit to the clean image, at each step drawn. */
-  cleanPsnrDb: number[];
-  lastCleanFit: Float32Array;
-  impulses: ImpulseResponse[];
 }
 
 /** The noise of draw m at level 1, the same for all levels and encodings: white, Gaussian, [H,W,3]. */
@@ -78,15 +45,24 @@ export function stepsDrawn(steps: number, count = 14): number[] {
 }
 
 /** Trains and measures the encodings one after the other. */
-export async function runNoiseStudy(options: NoiseStudyOptions): Promise<EncodingStudy[]> {
+export async function runNoiseStudy(options: NoiseStudyOptions): Promise<NoiseStudyData> {
   const studies: EncodingStudy[] = [];
-  const { experiment, encodings, onProgress } = options;
+  const { image, experiment, encodings, sigmas, draws, optimizer, impulseAmplitude, onProgress } = options;
   for (const [i, encoding] of encodings.entries()) {
     const done = (step: number) =>
       onProgress?.(i * experiment.train.steps + step, encodings.length * experiment.train.steps);
     studies.push(await studyEncoding(options, encoding, done));
   }
-  return studies;
+  return {
+    image,
+    studies,
+    wiener: sigmas.map((sigma) => wienerReference(image, sigma)),
+    draws,
+    optimizer,
+    steps: experiment.train.steps,
+    points: Math.min(experiment.train.points, image.width * image.height),
+    impulseAmplitude,
+  };
 }
 
 async function studyEncoding(
@@ -115,6 +91,7 @@ async function studyEncoding(
     cleanPsnrDb: [],
     lastCleanFit: new Float32Array(),
     impulses: [],
+    kernel: kernelReference(generator, seed, image, descentOf(options)),
   };
   const psnr = (a: Float32Array, b: Float32Array) => psnrOfMse(meanSquaredError(a, b));
   const mean = (numbers: number[]) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
@@ -127,7 +104,6 @@ async function studyEncoding(
     targets: [values, ...noisyAt.flat(), ...disturbed.map(({ target }) => target)],
     drawAt: stepsDrawn(train.steps),
     onStep,
-    signal: options.signal,
     onDrawn(step, fits) {
       const clean = fits[0];
       study.cleanPsnrDb.push(psnr(clean, values));
@@ -153,6 +129,16 @@ async function studyEncoding(
     },
   });
   return study;
+}
+
+/** The learning rates to predict plain gradient descent on all pixels with; undefined for what no kernel describes. */
+function descentOf({ image, experiment: { train }, optimizer }: NoiseStudyOptions) {
+  if (optimizer !== 'gd' || train.points < image.width * image.height) return undefined;
+  const learningRates = Array.from(
+    { length: train.steps },
+    (_, step) => train.learningRate * scheduleFactor(train.schedule, step, train.steps),
+  );
+  return { learningRates, steps: stepsDrawn(train.steps) };
 }
 
 /** Pixels away from the border, where the response would be cut off. */

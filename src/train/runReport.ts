@@ -1,5 +1,4 @@
 /** Puts a run's report together: draws what it shows, reads what it quotes. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { formatExperiment } from '../config/load.ts';
@@ -10,6 +9,7 @@ import { reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts'
 import { renderReport } from '../eval/report.ts';
 import type { FidelityAtScale, ReportData } from '../eval/reportData.ts';
 import { readEvaluation, readSummary } from '../eval/result.ts';
+import { fileError } from '../fileErrors.ts';
 import { fullView } from '../grid.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { interpolateLatents } from '../render/interpolation.ts';
@@ -41,7 +41,7 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
   const { experiment } = model;
   const images = await loadWithProgress(experiment, say);
   const entries = await readMetrics(run.metrics);
-  const environment = JSON.parse(await readFile(run.environment, 'utf8')) as Environment;
+  const environment = await run.readEnvironment();
   const summary = await readSummary(run.evaluation);
   const seconds = entries.at(-1)?.wallSeconds ?? 0;
   const psnr = summary.reconstruction_psnr_db;
@@ -60,8 +60,12 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
         label: 'Training',
         text: `${experiment.objective}, ${images.width}×${images.height} pixels, seed ${experiment.seed}`,
       },
-      { label: 'Engine', text: environment.engine },
-      { label: 'Machine', text: `${environment.cpu.count} × ${environment.cpu.model}, Node ${environment.node}` },
+      ...(environment
+        ? [
+            { label: 'Engine', text: environment.engine },
+            { label: 'Machine', text: `${environment.cpu.count} × ${environment.cpu.model}, Node ${environment.node}` },
+          ]
+        : []),
       { label: 'Checkpoint', text: `step ${model.step}` },
     ],
     reconstructions: await reconstructionPairs(model, images),
@@ -81,10 +85,17 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
       { purpose: 'Measure it', command: `npm run evaluate -- --run ${run.path}` },
       { purpose: 'Watch it', command: 'tensorboard --logdir runs' },
     ],
-    footer: `Chladni ${environment.packages.chladni}${environment.git ? `, commit ${environment.git.commit.slice(0, 10)}` : ''}, trained ${environment.startedAt.slice(0, 10)}`,
+    footer: environment && footerOf(environment),
   };
-  await writeFileAtomically(run.report, renderReport(data));
+  await writeFileAtomically(run.report, renderReport(data)).catch((error: unknown) => {
+    throw fileError('write', run.report, error);
+  });
   return run.report;
+}
+
+function footerOf({ packages, git, startedAt }: Environment): string {
+  const commit = git ? `, commit ${git.commit.slice(0, 10)}` : '';
+  return `Chladni ${packages.chladni}${commit}, trained ${startedAt.slice(0, 10)}`;
 }
 
 function summaryOf(model: OpenedModel, images: ImageSet): string {
