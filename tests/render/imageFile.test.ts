@@ -105,7 +105,9 @@ describe('writeImage', () => {
     writeFileSync(file, '');
     const under = writeImage(join(file, 'out.png'), 1, 1, [new Uint8Array(3)]);
     await expect(under).rejects.toThrow(RunError);
-    await expect(under).rejects.toThrow(/^cannot write .*out\.png: (a part of the path is a file, not a folder|something of that name is in the way)$/);
+    await expect(under).rejects.toThrow(
+      /^cannot write .*out\.png: (a part of the path is a file, not a folder|something of that name is in the way)$/,
+    );
     mkdirSync(join(folder, 'folder.png'));
     await expect(writeImage(join(folder, 'folder.png'), 1, 1, [])).rejects.toThrow(/is a folder/);
   });
