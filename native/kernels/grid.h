@@ -7,13 +7,13 @@
 using namespace chladni;
 
 // sin and cos of 2π·f·position for positions [n] and frequencies [K] (every second number of `frequencies`), times gain:
-// [n][K] each. |error| ≤ 1e-14 for up to 2²⁰ cycles.
+// [n][K] each, worked out in double precision and rounded.
 static void waves(const double* positions, int64_t n, const double* frequencies, const double* gain, int64_t count,
-                  double* sine, double* cosine) {
+                  float* sine, float* cosine) {
   for (int64_t i = 0; i < n; i++) {
     const double position = positions[i];
-    double* s = sine + i * count;
-    double* c = cosine + i * count;
+    float* s = sine + i * count;
+    float* c = cosine + i * count;
     for (int64_t k = 0; k < count; k++) {
       // In quarter turns, so that the reduction to [−½,½] is exact.
       const double turns = frequencies[2 * k] * position * 4.0;
@@ -39,17 +39,24 @@ static void waves(const double* positions, int64_t n, const double* frequencies,
       const bool swapped = quadrant & 1;
       const double sinValue = swapped ? cosPart : sinPart, cosValue = swapped ? sinPart : cosPart;
       const double g = gain ? gain[k] : 1.0;
-      s[k] = (quadrant & 2 ? -sinValue : sinValue) * g;
-      c[k] = ((quadrant + 1) & 2 ? -cosValue : cosValue) * g;
+      s[k] = (float)((quadrant & 2 ? -sinValue : sinValue) * g);
+      c[k] = (float)(((quadrant + 1) & 2 ? -cosValue : cosValue) * g);
     }
   }
 }
 
 // [sin(a+b), cos(a+b)] for K frequencies, from the waves of one column and one row.
-static void gridPixel(const double* xSine, const double* xCosine, const double* ySine, const double* yCosine,
-                      int64_t count, float* features) {
-  for (int64_t k = 0; k < count; k++) {
-    features[k] = (float)(xSine[k] * yCosine[k] + xCosine[k] * ySine[k]);
-    features[count + k] = (float)(xCosine[k] * yCosine[k] - xSine[k] * ySine[k]);
+static void gridPixel(const GridWaves* grid, int64_t pixel, float* features) {
+  const int64_t count = grid->count;
+  const int64_t x = pixel % grid->width * count, y = (grid->width + pixel / grid->width - grid->firstRow) * count;
+  const float *xSine = grid->sine + x, *xCosine = grid->cosine + x, *ySine = grid->sine + y, *yCosine = grid->cosine + y;
+  int64_t k = 0;
+  for (; k + W <= count; k += W) {
+    store(features + k, load(xSine + k) * load(yCosine + k) + load(xCosine + k) * load(ySine + k));
+    store(features + count + k, load(xCosine + k) * load(yCosine + k) - load(xSine + k) * load(ySine + k));
+  }
+  for (; k < count; k++) {
+    features[k] = xSine[k] * yCosine[k] + xCosine[k] * ySine[k];
+    features[count + k] = xCosine[k] * yCosine[k] - xSine[k] * ySine[k];
   }
 }
