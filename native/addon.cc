@@ -71,11 +71,8 @@ napi_value instructionSets(napi_env env, Instance&, Arguments&) {
   return list;
 }
 
-// field(mode, widths, activation, omega, sigmoid, shared, fields, points, kernels, biases, features, targets,
-//       output, losses, kernelGradients, biasGradients, featureGradients)
-napi_value field(napi_env, Instance& instance, Arguments& in) {
-  FieldArgs f{};
-  f.mode = static_cast<FieldMode>(in.integer(0, 2));
+// widths, activation, omega, sigmoid: the arguments that begin every field operation
+void readFieldSpec(Arguments& in, FieldArgs& f) {
   const std::vector<int64_t> widths = in.list(kMaxLayers + 1);
   if (widths.size() < 2) throw Invalid("a field has at least one layer");
   f.layers = static_cast<int32_t>(widths.size()) - 1;
@@ -86,19 +83,33 @@ napi_value field(napi_env, Instance& instance, Arguments& in) {
   f.activation = static_cast<Activation>(in.integer(0, 5));
   f.omega = static_cast<float>(in.number());
   f.sigmoid = in.boolean();
+}
+
+/// Lengths of the kernels and biases of all fields, layer by layer.
+struct WeightSizes {
+  std::vector<int64_t> kernels, biases;
+  explicit WeightSizes(const FieldArgs& f) {
+    for (int l = 0; l < f.layers; l++) {
+      kernels.push_back(product({f.fields, f.widths[l], f.widths[l + 1]}));
+      biases.push_back(product({f.fields, f.widths[l + 1]}));
+    }
+  }
+};
+
+// field(mode, widths, activation, omega, sigmoid, shared, fields, points, kernels, biases, features, targets,
+//       output, losses, kernelGradients, biasGradients, featureGradients)
+napi_value field(napi_env, Instance& instance, Arguments& in) {
+  FieldArgs f{};
+  f.mode = static_cast<FieldMode>(in.integer(0, 2));
+  readFieldSpec(in, f);
   f.sharedFeatures = in.boolean();
   f.fields = in.size();
   f.points = in.size();
-  std::vector<int64_t> kernelSizes, biasSizes;
-  for (int l = 0; l < f.layers; l++) {
-    kernelSizes.push_back(product({f.fields, f.widths[l], f.widths[l + 1]}));
-    biasSizes.push_back(product({f.fields, f.widths[l + 1]}));
-  }
-  const int64_t values = product({f.fields, f.points, widths.back()});
-  const int64_t featureCount = product({f.sharedFeatures ? 1 : f.fields, f.points, widths[0]});
-  in.arrays(kernelSizes, const_cast<float**>(f.kernels));
-  in.arrays(biasSizes, const_cast<float**>(f.biases));
-  f.features = in.floats(featureCount);
+  const WeightSizes sizes(f);
+  const int64_t inputs = f.widths[0], values = product({f.fields, f.points, f.widths[f.layers]});
+  in.arrays(sizes.kernels, const_cast<float**>(f.kernels));
+  in.arrays(sizes.biases, const_cast<float**>(f.biases));
+  f.features = in.floats(product({f.sharedFeatures ? 1 : f.fields, f.points, inputs}));
   f.targets = in.floatsOrNull(values);
   f.output = in.floatsOrNull(values);
   f.losses = in.floatsOrNull(f.fields);
@@ -106,11 +117,46 @@ napi_value field(napi_env, Instance& instance, Arguments& in) {
     if (!f.output) throw Invalid("a forward pass needs an output");
   } else {
     if (!f.targets || (f.mode == FieldMode::Loss && !f.losses)) throw Invalid("a training pass needs targets");
-    in.arrays(kernelSizes, f.kernelGradients);
-    in.arrays(biasSizes, f.biasGradients);
-    f.featureGradients = in.floatsOrNull(product({f.fields, f.points, widths[0]}));
+    in.arrays(sizes.kernels, f.kernelGradients);
+    in.arrays(sizes.biases, f.biasGradients);
+    f.featureGradients = in.floatsOrNull(product({f.fields, f.points, inputs}));
   }
   runField(machineOf(instance), f);
+  return nullptr;
+}
+
+// xs, ys, frequencies, gains or null
+Grid readGrid(Arguments& in) {
+  Grid grid{};
+  int64_t twice, gainCount = 0;
+  grid.xs = in.doubles(&grid.width);
+  grid.ys = in.doubles(&grid.height);
+  grid.frequencies = in.doubles(&twice);
+  grid.count = twice / 2;
+  grid.gains = in.isNull() ? nullptr : in.doubles(&gainCount);
+  if (grid.count < 1 || twice % 2 != 0 || grid.width < 1 || grid.height < 1 || (grid.gains && gainCount != grid.count))
+    throw Invalid("grid: lengths");
+  return grid;
+}
+
+// fieldOnGrid(widths, activation, omega, sigmoid, fields, kernels, biases, xs, ys, frequencies, gains or null, first pixel,
+//             points, output)
+napi_value fieldOnGrid(napi_env, Instance& instance, Arguments& in) {
+  FieldArgs f{};
+  f.mode = FieldMode::Forward;
+  f.sharedFeatures = true;
+  readFieldSpec(in, f);
+  f.fields = in.size();
+  const WeightSizes sizes(f);
+  in.arrays(sizes.kernels, const_cast<float**>(f.kernels));
+  in.arrays(sizes.biases, const_cast<float**>(f.biases));
+  const Grid grid = readGrid(in);
+  const int64_t first = in.size();
+  f.points = in.size();
+  f.output = in.floats(product({f.fields, f.points, f.widths[f.layers]}));
+  if (f.widths[0] != 2 * grid.count) throw Invalid("the field reads another number of features than the grid has");
+  if (first + f.points > product({grid.width, grid.height})) throw Invalid("grid: pixels beyond the last");
+  runFieldOnGrid(machineOf(instance), f, grid, first);
   return nullptr;
 }
 
@@ -307,21 +353,16 @@ napi_value scatterAdd(napi_env, Instance& instance, Arguments& in) {
 
 // grid(xs, ys, frequencies, gains or null, indices or null, first pixel, features)
 napi_value grid(napi_env, Instance& instance, Arguments& in) {
-  int64_t width, height, twice, gainCount, indexCount = 0, length;
-  const double* xs = in.doubles(&width);
-  const double* ys = in.doubles(&height);
-  const double* frequencies = in.doubles(&twice);
-  const int64_t count = twice / 2;
-  const double* gains = in.isNull() ? nullptr : in.doubles(&gainCount);
+  const Grid grid = readGrid(in);
+  int64_t indexCount = 0, length;
   const int32_t* indices = in.isNull() ? nullptr : in.integers(&indexCount);
   const int64_t first = in.size();
   float* features = in.floats(&length);
-  if (count < 1 || twice % 2 != 0 || width < 1 || height < 1 || (gains && gainCount != count)) throw Invalid("grid: lengths");
-  const int64_t pixels = length / twice;
-  if (length != pixels * twice || (indices && indexCount != pixels)) throw Invalid("grid: the features' length");
-  if (indices) checkIndices(indices, pixels, product({width, height}));
-  else if (first + pixels > product({width, height})) throw Invalid("grid: pixels beyond the last");
-  runGrid(machineOf(instance), xs, width, ys, height, frequencies, gains, count, indices, first, pixels, features);
+  const int64_t pixels = length / (2 * grid.count);
+  if (length != pixels * 2 * grid.count || (indices && indexCount != pixels)) throw Invalid("grid: the features' length");
+  if (indices) checkIndices(indices, pixels, product({grid.width, grid.height}));
+  else if (first + pixels > product({grid.width, grid.height})) throw Invalid("grid: pixels beyond the last");
+  runGrid(machineOf(instance), grid, indices, first, pixels, features);
   return nullptr;
 }
 
@@ -350,7 +391,7 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"stridedCopy", guarded<stridedCopy>}, {"adam", guarded<adam>},
       {"ema", guarded<ema>},                 {"addN", guarded<addN>},
       {"gather", guarded<gather>},           {"scatterAdd", guarded<scatterAdd>},
-      {"grid", guarded<grid>},
+      {"grid", guarded<grid>},               {"fieldOnGrid", guarded<fieldOnGrid>},
       {"fmaLimit", guarded<fmaLimit>},       {"copyLimit", guarded<copyLimit>},
   };
   for (const auto& entry : functions) {

@@ -6,7 +6,6 @@
 #include "kernels/elementwise.h"
 #include "kernels/field.h"
 #include "kernels/gemm.h"
-#include "kernels/grid.h"
 
 static double fmaLoop(int64_t iterations, float* sink) {
   constexpr int accumulators = kPanel == 4 ? 24 : 12;

@@ -13,6 +13,12 @@ enum class FieldMode : int32_t { Forward, Loss, Gradients };
 constexpr float kLeakySlope = 0.2f;
 constexpr int kMaxLayers = 64;
 
+/// Waves of the columns of a grid and, after them, of its rows from `firstRow` on: [positions][count] each.
+struct GridWaves {
+  int64_t width, firstRow, count;
+  const float *sine, *cosine;
+};
+
 /// B fields of L layers over P points. Pointers are checked against these extents before a kernel sees them.
 struct FieldArgs {
   FieldMode mode;
@@ -26,6 +32,8 @@ struct FieldArgs {
   const float* kernels[kMaxLayers];  // each [B,I,O]
   const float* biases[kMaxLayers];   // each [B,O]
   const float* features;
+  const GridWaves* grid;  // Forward: features come from pixels [firstPixel, firstPixel + P) of a grid instead
+  int64_t firstPixel;
   const float* targets;                // Loss: targets [B,P,C]; Gradients: gradient of the output
   float* output;                       // Forward: [B,P,C]
   float* losses;                       // Loss: [B]
@@ -106,9 +114,8 @@ struct KernelTable {
   void (*ema)(float* average, const float* value, int64_t n, double decay);
 
   void (*waves)(const double* positions, int64_t n, const double* frequencies, const double* gain, int64_t count,
-                double* sine, double* cosine);
-  void (*gridPixel)(const double* xSine, const double* xCosine, const double* ySine, const double* yCosine,
-                    int64_t count, float* features);
+                float* sine, float* cosine);
+  void (*gridPixel)(const GridWaves*, int64_t pixel, float* features);
 
   /// Fused multiply-adds in registers alone; returns the floating-point operations done.
   double (*fmaLoop)(int64_t iterations, float* sink);

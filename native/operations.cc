@@ -281,30 +281,46 @@ void runScatterAdd(const Machine& machine, const float* x, const int32_t* indice
   });
 }
 
-void runGrid(const Machine& machine, const double* xs, int64_t width, const double* ys, int64_t height,
-             const double* frequencies, const double* gains, int64_t count, const int32_t* indices, int64_t first,
-             int64_t pixels, float* features) {
-  // Rows that are asked for; all of them for scattered pixels.
-  const int64_t firstRow = indices ? 0 : first / width;
-  const int64_t endRow = indices ? height : smaller(height, ceilDivide(first + pixels, width));
-  const int64_t positions = width + endRow - firstRow;
-  auto sine = uninitialized<double>(positions * count), cosine = uninitialized<double>(positions * count);
-  const int64_t perWave = 4096 / (count > 0 ? count : 1) + 1;
-  machine.pool->run(ceilDivide(positions, perWave), 0, [&](int64_t unit, float*) {
-    for (int64_t i = unit * perWave; i < smaller((unit + 1) * perWave, positions); i++) {
-      const bool isColumn = i < width;
-      machine.kernels->waves(isColumn ? xs + i : ys + firstRow + i - width, 1, frequencies + (isColumn ? 0 : 1),
-                             isColumn ? nullptr : gains, count, sine.get() + i * count, cosine.get() + i * count);
+namespace {
+
+// Calls work(waves) with the waves of a grid's columns and of the rows [firstRow, endRow).
+template <class Work>
+void withWaves(const Machine& machine, const Grid& grid, int64_t firstRow, int64_t endRow, const Work& work) {
+  const int64_t positions = grid.width + endRow - firstRow;
+  auto sine = uninitialized<float>(positions * grid.count), cosine = uninitialized<float>(positions * grid.count);
+  const int64_t perUnit = 4096 / (grid.count > 0 ? grid.count : 1) + 1;
+  machine.pool->run(ceilDivide(positions, perUnit), 0, [&](int64_t unit, float*) {
+    for (int64_t i = unit * perUnit; i < smaller((unit + 1) * perUnit, positions); i++) {
+      const bool isColumn = i < grid.width;
+      machine.kernels->waves(isColumn ? grid.xs + i : grid.ys + firstRow + i - grid.width, 1,
+                             grid.frequencies + (isColumn ? 0 : 1), isColumn ? nullptr : grid.gains, grid.count,
+                             sine.get() + i * grid.count, cosine.get() + i * grid.count);
     }
   });
-  const int64_t perUnit = 4 * kGrain / (2 * count + 1) + 1;
-  machine.pool->run(ceilDivide(pixels, perUnit), 0, [&](int64_t unit, float*) {
-    for (int64_t p = unit * perUnit; p < smaller((unit + 1) * perUnit, pixels); p++) {
-      const int64_t pixel = indices ? indices[p] : first + p;
-      const int64_t x = pixel % width * count, y = (width + pixel / width - firstRow) * count;
-      machine.kernels->gridPixel(sine.get() + x, cosine.get() + x, sine.get() + y, cosine.get() + y, count,
-                                 features + 2 * p * count);
-    }
+  work(GridWaves{grid.width, firstRow, grid.count, sine.get(), cosine.get()});
+}
+
+}  // namespace
+
+void runGrid(const Machine& machine, const Grid& grid, const int32_t* indices, int64_t first, int64_t pixels,
+             float* features) {
+  const int64_t firstRow = indices ? 0 : first / grid.width;
+  const int64_t endRow = indices ? grid.height : smaller(grid.height, ceilDivide(first + pixels, grid.width));
+  withWaves(machine, grid, firstRow, endRow, [&](const GridWaves& waves) {
+    const int64_t perUnit = 4 * kGrain / (2 * grid.count + 1) + 1;
+    machine.pool->run(ceilDivide(pixels, perUnit), 0, [&](int64_t unit, float*) {
+      for (int64_t p = unit * perUnit; p < smaller((unit + 1) * perUnit, pixels); p++)
+        machine.kernels->gridPixel(&waves, indices ? indices[p] : first + p, features + 2 * p * grid.count);
+    });
+  });
+}
+
+void runFieldOnGrid(const Machine& machine, FieldArgs args, const Grid& grid, int64_t first) {
+  const int64_t endRow = smaller(grid.height, ceilDivide(first + args.points, grid.width));
+  withWaves(machine, grid, first / grid.width, endRow, [&](const GridWaves& waves) {
+    args.grid = &waves;
+    args.firstPixel = first;
+    runField(machine, args);
   });
 }
 

@@ -35,10 +35,18 @@ void runGather(const Machine&, const float* x, const int32_t* indices, float* y,
                int64_t rows, int64_t inner);
 void runScatterAdd(const Machine&, const float* x, const int32_t* indices, float* y, int64_t rows, int64_t inner);
 
-/// Fourier features [pixels, 2K] of pixels of a grid of columns xs and rows ys: those with these row-major indices, or,
-/// where `indices` is null, `pixels` from `first` on. `frequencies` are [K,2]; `gains` [K] or null.
-void runGrid(const Machine&, const double* xs, int64_t width, const double* ys, int64_t height, const double* frequencies,
-             const double* gains, int64_t count, const int32_t* indices, int64_t first, int64_t pixels, float* features);
+/// A grid of pixels at columns xs and rows ys, and its Fourier features: `frequencies` [K,2], `gains` [K] or null.
+struct Grid {
+  const double *xs, *ys;
+  int64_t width, height;
+  const double *frequencies, *gains;
+  int64_t count;
+};
+
+/// Features [pixels, 2K]: of the pixels with these row-major indices, or, where `indices` is null, of those from `first` on.
+void runGrid(const Machine&, const Grid&, const int32_t* indices, int64_t first, int64_t pixels, float* features);
+/// `runField`, forward, over the pixels [first, first + points) of a grid; the features exist tile by tile only.
+void runFieldOnGrid(const Machine&, FieldArgs, const Grid&, int64_t first);
 
 /// The physical limits, per second: floating-point operations in registers, bytes read and written by a copy.
 double measureFma(const Machine&, double seconds);

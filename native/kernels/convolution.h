@@ -10,10 +10,11 @@ constexpr int64_t kConvDepthBlock = 384;
 
 struct ConvScratch {
   float* packed;   // the filter, in panels; per block of depth for the forward pass
-  float* columns;  // patches of one tile, [pixels][stride]
+  float* columns;  // patches of one tile
   float* local;    // one padded tile of outputs or their gradients
   float* sums;     // filter gradient
-  int64_t stride, outStride, floats;
+  int64_t stride, tapStride;  // of pixels and of taps in `columns`
+  int64_t outStride, floats;
 };
 
 INLINE int64_t patchSize(const ConvArgs* g) { return g->kernelHeight * g->kernelWidth * g->channels; }
@@ -28,8 +29,16 @@ static ConvScratch carveConv(const ConvArgs* g, int32_t kind, float* base) {
     return p;
   };
   s.stride = roundUp(patch, 16) + 16;
+  s.tapStride = g->channels;
+  int64_t columns = rows * s.stride;
+  if (kind == 2 && g->channels >= 32) {
+    // The filter's gradient walks down pixels: one tap after the other, a tile stays in the first-level cache.
+    s.stride = roundUp(g->channels, 16) + 16;
+    s.tapStride = rows * s.stride;
+    columns = g->kernelHeight * g->kernelWidth * s.tapStride;
+  }
   s.outStride = roundUp(g->outChannels, 16) + 16;
-  s.columns = take(rows * s.stride);
+  s.columns = take(columns);
   s.local = take(rows * s.outStride);
   s.packed = kind == 2 ? nullptr : take(kind == 0 ? packedFloats(patch, g->outChannels) : packedFloats(g->outChannels, patch));
   s.sums = kind == 2 ? take((patch + kRowSlack) * roundUp(g->outChannels, W)) : nullptr;
@@ -67,7 +76,7 @@ INLINE void forPatches(const ConvArgs* g, int64_t first, int64_t n, Visit visit)
 static void gatherPatches(const ConvArgs* g, const ConvScratch& s, int64_t first, int64_t n) {
   const int64_t channels = g->channels;
   forPatches(g, first, n, [&](int64_t r, int64_t tap, int64_t from) {
-    float* to = s.columns + r * s.stride + tap * channels;
+    float* to = s.columns + r * s.stride + tap * s.tapStride;
     int64_t j = 0;
     if (from < 0) {
       for (; j + W <= channels; j += W) store(to + j, vf{});
@@ -124,7 +133,10 @@ static void convFilterUnit(const ConvArgs* g, const ConvPlan* plan, const ConvSc
     const int64_t n = smaller(kTilePixels, end - first);
     gatherPatches(g, s, first, n);
     copyBlock(g->dy + first * outputs, outputs, s.local, s.outStride, n, outputs);
-    multiply<false, Epilogue::Add>(patch, outputs, n, s.columns, s.stride, s.local, s.outStride, s.sums, padded, nullptr);
+    const int64_t taps = s.tapStride == g->channels ? 1 : g->kernelHeight * g->kernelWidth;
+    for (int64_t tap = 0; tap < taps; tap++)
+      multiply<false, Epilogue::Add>(patch / taps, outputs, n, s.columns + tap * s.tapStride, s.stride, s.local,
+                                     s.outStride, s.sums + tap * (patch / taps) * padded, padded, nullptr);
   }
   copyBlock(s.sums, padded, plan->partials + unit * patch * outputs, outputs, patch, outputs);
 }

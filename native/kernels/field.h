@@ -3,6 +3,7 @@
 // core. See docs/native-engine.md for the picture.
 #pragma once
 #include "../kernels.h"
+#include "grid.h"
 #include "microkernel.h"
 #include "vectorMath.h"
 
@@ -153,9 +154,14 @@ static void activateHidden(Activation a, float* h, float* d, int64_t rows, int64
 }
 
 // Leaves the field's values, before the output's activation, compact in s.output: [n][C].
-static void forwardTile(const FieldArgs* f, const FieldScratch& s, const float* features, int64_t n) {
+static void forwardTile(const FieldArgs* f, const FieldScratch& s, int64_t field, int64_t first, int64_t n) {
   const int L = f->layers;
-  copyBlock(features, f->widths[0], s.hidden[0], s.stride[0], n, f->widths[0]);
+  if (f->grid) {
+    for (int64_t p = 0; p < n; p++) gridPixel(f->grid, f->firstPixel + first + p, s.hidden[0] + p * s.stride[0]);
+  } else {
+    const float* features = f->features + ((f->sharedFeatures ? 0 : field * f->points) + first) * f->widths[0];
+    copyBlock(features, f->widths[0], s.hidden[0], s.stride[0], n, f->widths[0]);
+  }
   for (int l = 0; l + 1 < L; l++) {
     const int64_t in = f->widths[l], out = f->widths[l + 1];
     float* next = s.hidden[l + 1];
@@ -313,7 +319,7 @@ static void fieldUnit(const FieldArgs* f, const FieldPlan* plan, int64_t unit, f
   double squaredError = 0;
   for (int64_t p = first; p < end; p += plan->tilePoints) {
     const int64_t n = smaller(plan->tilePoints, end - p);
-    forwardTile(f, s, f->features + ((f->sharedFeatures ? 0 : field * f->points) + p) * inputs, n);
+    forwardTile(f, s, field, p, n);
     const int64_t at = (field * f->points + p) * channels;
     if (trains(f)) {
       squaredError += outputGradient(f, s, f->targets + at, n * channels);

@@ -5,8 +5,8 @@
 
 using namespace chladni;
 
-constexpr int64_t kDepthBlock = 256;
-constexpr int64_t kRowBlock = 120;  // a multiple of every block height but 8
+constexpr int64_t kDepthBlock = 192;
+constexpr int64_t kRowBlock = 240;  // a multiple of every block height but 8
 
 static void gemmPlan(const GemmArgs* g, GemmPlan* plan) {
   plan->rowBlock = smaller(kRowBlock, g->m);

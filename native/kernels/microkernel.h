@@ -19,50 +19,48 @@ constexpr int blockRows(int nv) {
   return kPanel == 4 ? (nv == 4 ? 6 : nv == 3 ? 8 : 12) : (nv == 2 ? 6 : 12);
 }
 
+// Calls f(0), …, f(N−1) with the index as a constant, so that arrays indexed by it become registers.
+template <int I>
+struct Index {
+  constexpr operator int() const { return I; }
+};
+#define ALWAYS_INLINE __attribute__((always_inline))
+template <int N, class F>
+INLINE void unroll(const F& f) {
+  if constexpr (N > 0) {
+    unroll<N - 1>(f);
+    f(Index<N - 1>{});
+  }
+}
+
 // RowMajor: A[r][k] = a[r·lda + k]. Otherwise A[r][k] = a[k·lda + r]. Rows from `rows` on are computed, never stored.
 template <int MR, int NV, bool RowMajor, Epilogue E>
 static void block(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
                   const float* aux, int64_t rows) {
   vf acc[MR][NV];
-  if constexpr (E == Epilogue::Bias || E == Epilogue::BiasRelu) {
-    for (int v = 0; v < NV; v++) {
-      vf bias = load(aux + v * W);
-      for (int r = 0; r < MR; r++) acc[r][v] = bias;
-    }
-  } else {
-    for (int r = 0; r < MR; r++)
-      for (int v = 0; v < NV; v++) acc[r][v] = vf{};
+  unroll<MR>([&](auto r) ALWAYS_INLINE {
+    unroll<NV>([&](auto v) ALWAYS_INLINE {
+      constexpr bool biased = E == Epilogue::Bias || E == Epilogue::BiasRelu;
+      acc[r][v] = biased ? load(aux + v * W) : vf{};
+    });
+  });
+  // One pointer per three rows: x86 addresses p, p + s and p + 2s alike.
+  constexpr int groups = RowMajor ? (MR + 2) / 3 : 1;
+  const float* group[groups];
+  unroll<groups>([&](auto g) ALWAYS_INLINE { group[g] = a + 3 * g * lda; });
+  for (int64_t k = 0; k < depth; k++) {
+    vf bv[NV];
+    unroll<NV>([&](auto v) ALWAYS_INLINE { bv[v] = load(b + v * W); });
+    b += ldb;
+    unroll<MR>([&](auto r) ALWAYS_INLINE {
+      const vf s = splat(RowMajor ? group[r / 3][(r % 3) * lda] : group[0][r]);
+      unroll<NV>([&](auto v) ALWAYS_INLINE { acc[r][v] += s * bv[v]; });
+    });
+    unroll<groups>([&](auto g) ALWAYS_INLINE { group[g] += RowMajor ? 1 : lda; });
   }
-  if constexpr (RowMajor) {
-    // One pointer per three rows: x86 addresses p, p + s and p + 2s alike.
-    constexpr int groups = (MR + 2) / 3;
-    const float* group[groups];
-    for (int g = 0; g < groups; g++) group[g] = a + 3 * g * lda;
-    for (int64_t k = 0; k < depth; k++) {
-      vf bv[NV];
-      for (int v = 0; v < NV; v++) bv[v] = load(b + v * W);
-      b += ldb;
-      for (int r = 0; r < MR; r++) {
-        float s = group[r / 3][(r % 3) * lda];
-        for (int v = 0; v < NV; v++) acc[r][v] += s * bv[v];
-      }
-      for (int g = 0; g < groups; g++) group[g]++;
-    }
-  } else {
-    for (int64_t k = 0; k < depth; k++) {
-      vf bv[NV];
-      for (int v = 0; v < NV; v++) bv[v] = load(b + v * W);
-      b += ldb;
-      for (int r = 0; r < MR; r++) {
-        float s = a[r];
-        for (int v = 0; v < NV; v++) acc[r][v] += s * bv[v];
-      }
-      a += lda;
-    }
-  }
-  for (int r = 0; r < MR; r++) {
-    if (r >= rows) break;
-    for (int v = 0; v < NV; v++) {
+  unroll<MR>([&](auto r) ALWAYS_INLINE {
+    if (r >= rows) return;
+    unroll<NV>([&](auto v) ALWAYS_INLINE {
       float* to = c + r * ldc + v * W;
       vf value = acc[r][v];
       if constexpr (E == Epilogue::Add) value += load(to);
@@ -70,8 +68,8 @@ static void block(int64_t depth, const float* a, int64_t lda, const float* b, in
       if constexpr (E == Epilogue::ReluMask) value = select(load(aux + r * ldc + v * W) > 0.0f, value, vf{});
       if constexpr (E == Epilogue::Multiply) value *= load(aux + r * ldc + v * W);
       store(to, value);
-    }
-  }
+    });
+  });
 }
 
 // All rows of one panel: full blocks, then the smallest of a few tail blocks that covers what is left.

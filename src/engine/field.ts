@@ -7,6 +7,7 @@
  */
 import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { referenceForward, referenceLoss } from './fieldReference.ts';
+import type { FourierGrid, GridRows } from './gridFeatures.ts';
 
 /** Kernels name an activation by its place in this list. */
 export const ACTIVATIONS = ['relu', 'leakyRelu', 'gelu', 'sine', 'finer', 'gaussian'] as const;
@@ -55,6 +56,8 @@ export interface FieldKernel {
   /** [B,P,C] */
   forward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D;
   lossAndGradients(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): FieldLossResult;
+  /** `forward` over whole rows of a grid of pixels whose features need not be made: [B, rowCount·width, C]. */
+  forwardOnGrid?(spec: FieldSpec, weights: FieldWeights, grid: FourierGrid, rows: GridRows): Tensor3D;
   /**
    * Gradients of a function of the field's output with respect to the weights and, where wanted, the features, from its
    * gradient with respect to that output [B,P,C]. The reference serves where a kernel has none.
@@ -89,7 +92,7 @@ export function fieldDimensions(spec: FieldSpec): { features: number; channels: 
   };
 }
 
-function checkShapes(spec: FieldSpec, weights: FieldWeights, features: Tensor): void {
+function checkWeights(spec: FieldSpec, weights: FieldWeights): void {
   const fields = weights.kernels[0]?.shape[0];
   if (weights.kernels.length !== spec.layers.length || weights.biases.length !== spec.layers.length) {
     throw new Error(`field has ${spec.layers.length} layers, got weights of ${weights.kernels.length}`);
@@ -103,6 +106,11 @@ function checkShapes(spec: FieldSpec, weights: FieldWeights, features: Tensor): 
       );
     }
   });
+}
+
+function checkShapes(spec: FieldSpec, weights: FieldWeights, features: Tensor): void {
+  checkWeights(spec, weights);
+  const fields = weights.kernels[0].shape[0];
   const perField = features.rank === 3;
   if ((features.rank !== 2 && !perField) || features.shape[features.rank - 1] !== spec.layers[0].inputs) {
     throw new Error(`field needs features [P,${spec.layers[0].inputs}] or [B,P,…], got [${features.shape}]`);
@@ -139,6 +147,25 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
     return { value: kernel.forward(spec, asWeights(inputs as Tensor[], layerCount), features), gradFunc };
   });
   return tf.tidy(() => op(...weights.kernels, ...weights.biases, ...(perField ? [features] : []))) as Tensor3D;
+}
+
+/**
+ * Evaluates B fields on whole rows of a grid, for drawing: not differentiable.
+ *
+ * @returns [B, rowCount·width, C], or undefined where the engine has no kernel for it: make the features, then.
+ */
+export function fieldForwardOnGrid(
+  spec: FieldSpec,
+  weights: FieldWeights,
+  grid: FourierGrid,
+  rows: GridRows,
+): Tensor3D | undefined {
+  checkWeights(spec, weights);
+  if (grid.frequencies.length !== spec.layers[0].inputs) {
+    throw new Error(`field needs ${spec.layers[0].inputs} features, the grid has ${grid.frequencies.length}`);
+  }
+  const kernel = fieldKernels.get(tf.getBackend());
+  return kernel?.forwardOnGrid?.(spec, weights, grid, rows);
 }
 
 /**

@@ -12,8 +12,13 @@ export interface FourierGrid {
   gains?: Float64Array;
 }
 
+export interface GridRows {
+  firstRow: number;
+  rowCount: number;
+}
+
 /** Some pixels of a grid: whole rows, or row-major indices. */
-export type GridPixels = { firstRow: number; rowCount: number } | Int32Array;
+export type GridPixels = GridRows | Int32Array;
 
 /** Features [P,2K], all sines and then all cosines of a pixel. */
 export type GridFeatureKernel = (grid: FourierGrid, pixels: GridPixels) => Tensor2D;

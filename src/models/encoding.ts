@@ -5,7 +5,7 @@
  * they differ in the frequencies B alone.
  */
 import type { EncodingConfig } from '../config/schema.ts';
-import { type GridPixels, gridFeatureKernel } from '../engine/gridFeatures.ts';
+import { type FourierGrid, type GridPixels, gridFeatureKernel } from '../engine/gridFeatures.ts';
 import { pixelCentres, pixelFootprint, type View } from '../grid.ts';
 import { Random } from '../random.ts';
 import { type Tensor2D, tf } from '../tf.ts';
@@ -94,6 +94,8 @@ export interface GridEncoder {
   rows(firstRow: number, rowCount: number): Float32Array;
   /** Features of the pixels with these row-major indices: [P, F]. */
   pixels(indices: Int32Array): Float32Array;
+  /** The grid itself, where its features are Fourier features: for kernels that need not make them. */
+  grid?: FourierGrid;
   /** Either of these as a tensor, made by the engine in use where it has a kernel for that. */
   tensor(pixels: GridPixels): Tensor2D;
 }
@@ -111,6 +113,8 @@ export function makeGridEncoder(encoding: Encoding, view: View, attenuation?: Fl
   const xs = pixelCentres(x0, x1, view.width);
   const ys = pixelCentres(y0, y1, view.height);
   const count = featureCount(encoding);
+  const grid =
+    encoding.kind === 'fourier' ? { xs, ys, frequencies: encoding.frequencies, gains: attenuation } : undefined;
   // Made when first needed: the waves of a whole view are not free, and a kernel makes its own.
   let writer: FeatureWriter | undefined;
   const write: FeatureWriter = (...where) => {
@@ -133,14 +137,12 @@ export function makeGridEncoder(encoding: Encoding, view: View, attenuation?: Fl
     return features;
   };
   const tensor = (chosen: GridPixels): Tensor2D => {
-    const kernel = encoding.kind === 'fourier' ? gridFeatureKernel() : undefined;
-    if (kernel && encoding.kind === 'fourier') {
-      return kernel({ xs, ys, frequencies: encoding.frequencies, gains: attenuation }, chosen);
-    }
+    const kernel = grid && gridFeatureKernel();
+    if (kernel) return kernel(grid, chosen);
     const features = chosen instanceof Int32Array ? pixels(chosen) : rows(chosen.firstRow, chosen.rowCount);
     return tf.tensor2d(features, [features.length / count, count]);
   };
-  return { rows, pixels, tensor };
+  return { rows, pixels, tensor, grid };
 }
 
 /** Writes the features of pixel (row, column) at an offset. */

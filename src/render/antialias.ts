@@ -47,6 +47,11 @@ export function averageSubpixels(
   images.forEach((image, index) => {
     const from = index * rows * ny * fineStride;
     for (let row = 0; row < rows; row++) {
+      if (nx === 1 && ny === 1) {
+        const first = from + row * fineStride;
+        for (let i = 0; i < fineStride; i++) image[at + row * stride + i] = store(colours[first + i]);
+        continue;
+      }
       for (let i = 0; i < columns * channels; i++) {
         const channel = i % channels;
         const first = from + row * ny * fineStride + (i - channel) * nx + channel;

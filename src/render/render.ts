@@ -5,7 +5,7 @@
  * Colours are averaged and quantised as they are encoded (sRGB), not as linear light: training images are reduced and
  * metrics are taken in encoded values, and the attenuated features filter the field's (encoded) output too.
  */
-import { fieldDimensions, fieldForward } from '../engine/field.ts';
+import { fieldDimensions, fieldForward, fieldForwardOnGrid } from '../engine/field.ts';
 import { RunError } from '../errors.ts';
 import type { View } from '../grid.ts';
 import { type GridEncoder, makeGridEncoder, viewAttenuation } from '../models/encoding.ts';
@@ -127,10 +127,11 @@ async function* drawRows<P extends Uint8Array | Float32Array>(
 }
 
 async function evaluateRows(field: DrawableField, encoder: GridEncoder, firstRow: number, rowCount: number) {
-  const output = tf.tidy(() => {
-    const features = encoder.tensor({ firstRow, rowCount }); // [P,F]
-    return fieldForward(field.spec, field.weights, features); // [B,P,C]
-  });
+  const { spec, weights } = field;
+  const rows = { firstRow, rowCount };
+  const output =
+    (encoder.grid && fieldForwardOnGrid(spec, weights, encoder.grid, rows)) ??
+    tf.tidy(() => fieldForward(spec, weights, encoder.tensor(rows))); // [B,P,C]
   try {
     return (await output.data()) as Float32Array;
   } finally {

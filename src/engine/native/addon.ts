@@ -86,6 +86,22 @@ export interface Addon {
   addN(y: Float32Array, terms: readonly Float32Array[]): void;
   gather(x: Float32Array, indices: Int32Array, y: Float32Array, outer: number, tableRows: number, inner: number): void;
   scatterAdd(x: Float32Array, indices: Int32Array, y: Float32Array, inner: number): void;
+  fieldOnGrid(
+    widths: readonly number[],
+    activation: number,
+    omega: number,
+    sigmoid: boolean,
+    fields: number,
+    kernels: readonly Float32Array[],
+    biases: readonly Float32Array[],
+    xs: Float64Array,
+    ys: Float64Array,
+    frequencies: Float64Array,
+    gains: Float64Array | null,
+    firstPixel: number,
+    points: number,
+    output: Float32Array,
+  ): void;
   grid(
     xs: Float64Array,
     ys: Float64Array,

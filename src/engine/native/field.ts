@@ -8,6 +8,8 @@ import { profiled } from './profile.ts';
 const MODES = { forward: 0, loss: 1, gradients: 2 } as const;
 const MOST_LAYERS = 64;
 
+const widthsOf = ({ layers }: FieldSpec) => [layers[0].inputs, ...layers.map(({ outputs }) => outputs)];
+
 export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKernel {
   const valuesOf = (tensor: Tensor): Float32Array => backend.floats(tensor);
   const adopt = (info: ReturnType<NativeBackend['allocate']>['info']): Tensor =>
@@ -18,7 +20,7 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
     const points = features.shape[features.rank - 2] as number;
     const leading = [
       mode,
-      [spec.layers[0].inputs, ...spec.layers.map(({ outputs }) => outputs)],
+      widthsOf(spec),
       ACTIVATIONS.indexOf(spec.activation),
       spec.omega,
       spec.output === 'sigmoid',
@@ -43,6 +45,31 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
       const channels = spec.layers[spec.layers.length - 1].outputs;
       const { info, values } = backend.allocate([fields, points, channels]);
       profiled('fieldForward', () => addon.field(...leading, null, values, null));
+      return adopt(info) as Tensor3D;
+    },
+
+    forwardOnGrid(spec, weights, { xs, ys, frequencies, gains }, { firstRow, rowCount }) {
+      const fields = weights.kernels[0].shape[0];
+      const points = rowCount * xs.length;
+      const { info, values } = backend.allocate([fields, points, spec.layers[spec.layers.length - 1].outputs]);
+      profiled('fieldForwardOnGrid', () =>
+        addon.fieldOnGrid(
+          widthsOf(spec),
+          ACTIVATIONS.indexOf(spec.activation),
+          spec.omega,
+          spec.output === 'sigmoid',
+          fields,
+          weights.kernels.map(valuesOf),
+          weights.biases.map(valuesOf),
+          xs,
+          ys,
+          frequencies,
+          gains ?? null,
+          firstRow * xs.length,
+          points,
+          values,
+        ),
+      );
       return adopt(info) as Tensor3D;
     },
 

@@ -32,6 +32,13 @@ describe.skipIf(!isBuilt)('the addon', () => {
     ],
     ['a sum of nothing', () => addon.sum(floats(0), floats(0), 0, 0, 1, 1)],
     [
+      'rows beyond the grid',
+      () => {
+        const two = new Float64Array(2);
+        addon.fieldOnGrid([2, 1], 0, 1, false, 1, [floats(2)], [floats(1)], two, two, two, null, 2, 3, floats(3));
+      },
+    ],
+    [
       'a pixel beyond the grid',
       () => {
         const two = new Float64Array(2);
