@@ -5,6 +5,7 @@ import { RunFolder } from '../src/train/runFolder.ts';
 import { type Command, checkpointOption, engineForRun, runAsProgram } from './cli.ts';
 import { evaluateImages } from './evaluateImages.ts';
 import { evaluateNoise } from './evaluateNoise.ts';
+import { evaluatePerturb } from './evaluatePerturb.ts';
 import { printEvaluations } from './evaluationTables.ts';
 
 interface Arguments {
@@ -15,7 +16,7 @@ interface Arguments {
 
 export const evaluate: Command = {
   command: 'evaluate',
-  subcommands: [evaluateImages, evaluateNoise],
+  subcommands: [evaluateImages, evaluateNoise, evaluatePerturb],
   describe:
     'measure a run: reconstructions per frequency, at and above the training size; samples against training images',
   builder: (yargs) =>

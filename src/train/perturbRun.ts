@@ -3,7 +3,8 @@ import { fieldForward } from '../engine/field.ts';
 import { type BandPartition, octavePartition } from '../eval/bands.ts';
 import { meanInterval, meanOf } from '../eval/bootstrap.ts';
 import { planeSpectra } from '../eval/noise.ts';
-import { type BandChange, BandChanges, perturbFrequencies, perturbWeights } from '../eval/perturb.ts';
+import { BandChanges, perturbFrequencies, perturbWeights } from '../eval/perturb.ts';
+import type { PathLength, PerturbStudy } from '../eval/perturbStudyData.ts';
 import { predictJitter } from '../eval/theory/jitter.ts';
 import { pixelCentres } from '../grid.ts';
 import { encodePoints } from '../models/encoding.ts';
@@ -30,30 +31,6 @@ export interface PerturbOptions {
   epsilon: number;
   seed: number;
   onProgress?(done: number, total: number): void;
-}
-
-export interface Perturbation {
-  /** `latent`, `weights`, `weights-layer`, `weights-layer-N`, `jitter`, `frequencies`. */
-  kind: string;
-  /** Relative, or in pixels (jitter), or in cycles per image (frequencies). */
-  size: number;
-  bands: BandChange[];
-  /** Closed forms, for jitter: T and relative change of each band. */
-  predicted?: { transfer: number; relativeChange: number }[];
-}
-
-export interface PerturbStudy {
-  images: number;
-  repeats: number;
-  perturbations: Perturbation[];
-  pathLength?: PathLength;
-}
-
-export interface PathLength {
-  epsilon: number;
-  pairs: number;
-  /** E‖Π_b(f(z+ε(z'−z)) − f(z))‖²/ε² per pixel and channel. */
-  bands: { name: string; pathLength: number; low: number; high: number }[];
 }
 
 /** Fields drawn at once; bounds memory. */

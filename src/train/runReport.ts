@@ -20,7 +20,7 @@ import { type MetricsEntry, readMetrics } from './metricsLog.ts';
 import type { OpenedModel } from './model.ts';
 import { formatDuration } from './progress.ts';
 import type { RunFolder } from './runFolder.ts';
-import { MONITORED_PSNR, pngOf, referenceOf, spread } from './runLog.ts';
+import { MONITORED_PSNR, MONITORED_SNR, pngOf, referenceOf, spread } from './runLog.ts';
 import { describeModel, loadWithProgress } from './session.ts';
 
 const SHOWN_PAIRS = 16;
@@ -73,6 +73,7 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
     interpolations: await interpolationStrips(model),
     resolutions: await resolutionDrawings(model, images),
     fidelity: await fidelityOf(run, model),
+    sampleSpectra: await sampleSpectraOf(run),
     curves: curvesOf(entries),
     skipped: images.skipped,
     config: formatExperiment(experiment),
@@ -204,6 +205,12 @@ async function fidelityOf(run: RunFolder, { experiment, training }: OpenedModel)
     });
   }
   return { trainingNyquist: Math.min(training.width, training.height) / 2, scales };
+}
+
+async function sampleSpectraOf(run: RunFolder): Promise<ReportData['sampleSpectra']> {
+  const read = (name: string) => readEvaluation(join(run.evaluation, `${name}.json`));
+  const samples = await read('samples');
+  return samples && { samples, scaleConsistency: await read('scale_consistency') };
 }
 
 function curvesOf(entries: readonly MetricsEntry[]): ReportData['curves'] {
