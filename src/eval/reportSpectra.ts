@@ -62,7 +62,11 @@ const ROWS: Row[] = [
     expected: { pattern: /_ms_ssim_reference_/, label: 'training images' },
     reads: 'how alike two samples are; higher than within training images: less diverse',
   },
-  { label: 'Scale consistency (dB)', pattern: /^scale_consistency_/, reads: 'PSNR of the 4× drawing, reduced, against the 1× drawing' },
+  {
+    label: 'Scale consistency (dB)',
+    pattern: /^scale_consistency_/,
+    reads: 'PSNR of the 4× drawing, reduced, against the 1× drawing',
+  },
 ];
 
 export function sampleSpectraSection({ samples, scaleConsistency }: SampleSpectraData): Markup {

@@ -4,6 +4,7 @@ import { writeFileAtomically } from '../atomicFile.ts';
 import { formatExperiment } from '../config/load.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import type { BandFidelity } from '../eval/pairedSpectrum.ts';
+import type { LinePlot } from '../eval/plot.ts';
 import { meanSquaredError, psnrOfMse } from '../eval/psnr.ts';
 import { reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts';
 import { renderReport } from '../eval/report.ts';
@@ -239,6 +240,29 @@ function curvesOf(entries: readonly MetricsEntry[]): ReportData['curves'] {
       },
       caption:
         'Batches are noisy and seen through the weights of the moment; reconstructions are drawn with the averaged weights.',
+    },
+    ...bandCurves(entries, series),
+  ];
+}
+
+/** One line an octave; runs logged without them have none. */
+function bandCurves(
+  entries: readonly MetricsEntry[],
+  series: (key: string, name: string) => LinePlot['series'][number],
+): NonNullable<ReportData['curves']> {
+  const logged = entries.find((entry) => `${MONITORED_SNR}dc` in entry) ?? {};
+  const octaves = Object.keys(logged).filter((key) => key.startsWith(MONITORED_SNR) && /\d$/.test(key));
+  if (octaves.length === 0) return [];
+  return [
+    {
+      plot: {
+        title: 'Signal-to-noise ratio per octave',
+        x: { label: 'step' },
+        y: { label: 'SNR (dB)' },
+        series: octaves.map((key) => series(key, `${key.slice(MONITORED_SNR.length).replace('-', '–')} cycles`)),
+      },
+      caption:
+        'Of reconstructions, by cycles per image. Low frequencies come first and stay ahead: the spectral bias of coordinate networks.',
     },
   ];
 }
