@@ -138,6 +138,7 @@ function evaluateSets(generated: ImageSet, reference: ImageSet, metrics: readonl
     seed: args.seed,
     onMetric: (metric) => progress.update(metrics.indexOf(metric)),
   });
+  progress.update(metrics.length);
   progress.finish();
   return { result: evaluation.result, notes: [...notes, ...evaluation.notes] };
 }

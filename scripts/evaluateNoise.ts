@@ -15,6 +15,7 @@ import { runNoiseStudy } from '../src/train/noiseStudy.ts';
 import { Progress } from '../src/train/progress.ts';
 import { imageOfData, imageOfFile, imageOfSpectrum } from '../src/train/studyImage.ts';
 import type { Command } from './cli.ts';
+import { evaluateNoisyRuns } from './evaluateNoisyRuns.ts';
 
 interface Arguments {
   image?: string;
@@ -34,7 +35,9 @@ interface Arguments {
   learningRate?: number;
   seed?: number;
   engine?: string;
-  out: string;
+  out?: string;
+  clean?: string;
+  noisy?: string;
 }
 
 /**
@@ -136,15 +139,22 @@ export const evaluateNoise: Command = {
       .option('learning-rate', { type: 'number', describe: 'learning rate (0.002)' })
       .option('seed', { type: 'number', describe: 'of weights, batches and noise (0)' })
       .option('engine', { type: 'string', describe: 'which engine computes (see doctor)', requiresArg: true })
-      .option('out', {
+      .option('out', { type: 'string', describe: 'folder for noise.json and noise.html', requiresArg: true })
+      .option('clean', { type: 'string', describe: 'instead: a run on clean images, and with', requiresArg: true })
+      .option('noisy', {
         type: 'string',
-        demandOption: true,
-        describe: 'folder for noise.json and noise.html',
+        describe: 'the same run with data.noise: what it draws of the noise',
         requiresArg: true,
       })
+      .implies({ clean: 'noisy', noisy: 'clean' })
       .conflicts({ image: ['spectrum', 'config'], spectrum: 'config' })
-      .example('$0 --image photo.jpg --out runs/noise', 'four encodings, three noise levels, 8 draws'),
+      .example('$0 noise --image photo.jpg --out runs/noise', 'four encodings, three noise levels, 8 draws'),
   handler: async (args: Arguments) => {
+    if (args.clean !== undefined && args.noisy !== undefined) {
+      return evaluateNoisyRuns(args.clean, args.noisy, args.engine, args.out);
+    }
+    const { out } = args;
+    if (out === undefined) throw new UsageError('--out: say in which folder to put noise.json and noise.html');
     for (const [name, value, least] of [
       ['draws', args.draws, 2],
       ['impulses', args.impulses, 0],
@@ -166,8 +176,8 @@ export const evaluateNoise: Command = {
           ? imageOfSpectrum(experiment, args.spectrum)
           : await imageOfData(experiment, args.which, console.error);
     const engine = await startEngine(args.engine ?? experiment.engine);
-    await mkdir(args.out, { recursive: true }).catch((error: unknown) => {
-      throw fileError('make the folder', args.out, error);
+    await mkdir(out, { recursive: true }).catch((error: unknown) => {
+      throw fileError('make the folder', out, error);
     });
     const { draws, impulses, impulseAmplitude, optimizer } = args;
     const fields = 1 + sigmas.length * draws + impulses;
@@ -191,15 +201,15 @@ export const evaluateNoise: Command = {
       onProgress: (done) => progress.update(done),
     });
     progress.finish();
-    await writeEvaluation(args.out, 'noise', noiseResult(data));
-    const page = join(args.out, 'noise.html');
+    await writeEvaluation(out, 'noise', noiseResult(data));
+    const page = join(out, 'noise.html');
     const words = process.argv
       .slice(2)
       .map((word) => (/^[\w=.,:/@^-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
     const command = `npm run evaluate -- ${words.filter((word) => word !== 'evaluate').join(' ')}`;
     await writeFileAtomically(page, noisePage(data, await differencePictures(data), command));
     printStudy(data.studies);
-    console.log(`written to ${join(args.out, 'noise.json')} and ${page}`);
+    console.log(`written to ${join(out, 'noise.json')} and ${page}`);
   },
 };
 

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from '../src/atomicFile.ts';
-import { startEngine } from '../src/engine/engine.ts';
 import { UsageError } from '../src/errors.ts';
 import { perturbPage } from '../src/eval/perturbPage.ts';
 import { perturbationsResult } from '../src/eval/perturbStudyData.ts';
@@ -9,7 +8,7 @@ import { disposeModel, openModel } from '../src/train/model.ts';
 import { perturbRun } from '../src/train/perturbRun.ts';
 import { Progress } from '../src/train/progress.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
-import { type Command, checkpointOption } from './cli.ts';
+import { type Command, checkpointOption, engineForRun } from './cli.ts';
 
 interface Arguments {
   run: string;
@@ -71,7 +70,7 @@ export const evaluatePerturb: Command = {
       numbersOf('frequencies', args.frequencies),
     ];
     const run = await RunFolder.open(args.run);
-    await startEngine(args.engine ?? (await run.readExperiment()).engine);
+    await engineForRun(run, args.engine);
     const model = await openModel(run, checkpointOption(args.checkpoint));
     if (model.warning) console.error(model.warning);
     let progress: Progress | undefined;

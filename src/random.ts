@@ -16,6 +16,7 @@ export const STREAMS = {
   evaluation: 7,
   noise: 8,
   synthetic: 9,
+  imageNoise: 10,
 } as const;
 export type Stream = keyof typeof STREAMS;
 

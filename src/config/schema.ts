@@ -30,6 +30,13 @@ const dataSchema = z.strictObject({
     .default('#ffffff')
     .describe('colour under transparent pixels and padding'),
   limit: positiveInteger.optional().describe('use only this many images, spread evenly over the sorted list'),
+  noise: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe(
+      'standard deviation of white Gaussian noise added to what is trained on (colours are in [0,1]), the same for an image in every step; measurements stay against the clean images',
+    ),
   cache: z.string().default('.cache/chladni').describe('folder of the packed caches'),
 });
 

@@ -34,7 +34,7 @@ export interface SetOptions {
 /** Neighbours whose distance is a ball's radius, where there are so many images. */
 const NEIGHBOURS = 5;
 /** Features are compared all with all, so of at most this many images a side, drawn at random. */
-const MOST_FEATURES = 2000;
+const MOST_FEATURES = 1000;
 
 /** What one metric found. */
 interface Findings {
@@ -73,7 +73,12 @@ export function evaluateImageSets(
     throw new RangeError(`images of ${shape(generated)} against images of ${shape(reference)}`);
   }
   const random = (metric: SetMetric) => new Random(seed, 'evaluation', SET_METRICS.indexOf(metric));
-  const sets: Sets = { generated, reference, random, halves: halvesOf(reference, new Random(seed, 'evaluation', 99)) };
+  const sets: Sets = {
+    generated,
+    reference,
+    random,
+    halves: halvesOf(reference, new Random(seed, 'evaluation', SET_METRICS.length)),
+  };
   if (Math.min(generated.count, reference.count) < 2) throw new RangeError('a set needs at least 2 images');
   let features: ReturnType<typeof featuresOf> | undefined;
   const found = metrics.map((metric): Findings => {
@@ -223,7 +228,7 @@ function protocolOf(generated: ImageStack, reference: ImageStack, metrics: reado
     `${width}x${height}x${channelsOf(generated)}, sRGB-encoded in [0,1]${bytes ? ' (both sides 8-bit)' : ''}; spectra: ` +
     'periodic separable Hann window, windowed mean removed, |X|²/Σw², averaged over images and channels before the ' +
     'logarithm, rings by floor; FWD: Haar packets, channels joined, covariance /(N−1); SWD: 7×7 patches, 8,192 a set ' +
-    'and level, 512 directions, ×1000; KID, density, coverage: features of a random network, no learned weights; ' +
+    'and level, 256 directions, ×1000; KID, density, coverage: features of a random network, no learned weights; ' +
     'floors: two halves of the reference; intervals: 95 %, bootstrap over images (KID: jackknife)'
   );
 }

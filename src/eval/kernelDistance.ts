@@ -16,10 +16,8 @@ export interface KernelDistance {
 export function kernelDistance(a: Float64Array, b: Float64Array, dimensions: number): KernelDistance {
   const [m, n] = [a.length / dimensions, b.length / dimensions];
   if (m < 2 || n < 2) throw new RangeError(`a kernel distance needs 2 images a side, got ${m} and ${n}`);
-  const own = (rows: Float64Array) => kernelRowSums(rows, rows, dimensions, true);
-  const [aa, bb] = [own(a), own(b)];
-  const ab = kernelRowSums(a, b, dimensions, false);
-  const ba = kernelRowSums(b, a, dimensions, false);
+  const [aa, bb] = [ownSums(a, dimensions), ownSums(b, dimensions)];
+  const [ab, ba] = crossSums(a, b, dimensions);
   const total = (sums: Float64Array) => sums.reduce((sum, value) => sum + value, 0);
   const [sumA, sumB, sumAB] = [total(aa), total(bb), total(ab)];
   const value = sumA / (m * (m - 1)) + sumB / (n * (n - 1)) - (2 * sumAB) / (m * n);
@@ -43,17 +41,34 @@ function jackknifeVariance(values: Float64Array): number {
   return ((values.length - 1) / values.length) * values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
 }
 
-/** Σ_j k(x_i, y_j) for each i, without j = i where the sets are one. */
-function kernelRowSums(x: Float64Array, y: Float64Array, dimensions: number, same: boolean): Float64Array {
-  const rows = new Float64Array(x.length / dimensions);
-  const columns = y.length / dimensions;
-  for (let i = 0; i < rows.length; i++) {
-    for (let j = 0; j < columns; j++) {
-      if (same && i === j) continue;
-      let dot = 0;
-      for (let k = 0, p = i * dimensions, q = j * dimensions; k < dimensions; k++) dot += x[p + k] * y[q + k];
-      rows[i] += (dot / dimensions + 1) ** 3;
+/** Σ_{j≠i} k(x_i, x_j) for each i. */
+function ownSums(x: Float64Array, dimensions: number): Float64Array {
+  const sums = new Float64Array(x.length / dimensions);
+  for (let i = 0; i < sums.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const value = kernel(x, i, x, j, dimensions);
+      sums[i] += value;
+      sums[j] += value;
     }
   }
-  return rows;
+  return sums;
+}
+
+/** Σ_j k(x_i, y_j) for each i, and Σ_i k(x_i, y_j) for each j. */
+function crossSums(x: Float64Array, y: Float64Array, dimensions: number): [Float64Array, Float64Array] {
+  const [rows, columns] = [new Float64Array(x.length / dimensions), new Float64Array(y.length / dimensions)];
+  for (let i = 0; i < rows.length; i++) {
+    for (let j = 0; j < columns.length; j++) {
+      const value = kernel(x, i, y, j, dimensions);
+      rows[i] += value;
+      columns[j] += value;
+    }
+  }
+  return [rows, columns];
+}
+
+function kernel(x: Float64Array, i: number, y: Float64Array, j: number, dimensions: number): number {
+  let dot = 0;
+  for (let k = 0, p = i * dimensions, q = j * dimensions; k < dimensions; k++) dot += x[p + k] * y[q + k];
+  return (dot / dimensions + 1) ** 3;
 }

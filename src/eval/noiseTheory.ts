@@ -2,7 +2,7 @@
 import { fullView } from '../grid.ts';
 import { makeGridEncoder } from '../models/encoding.ts';
 import { type Generator, initGenerator } from '../models/generator.ts';
-import { tf } from '../tf.ts';
+import { tf, tidy } from '../tf.ts';
 import { type Band, type BandPartition, octavePartition, ringPartition } from './bands.ts';
 import { planeSpectra } from './noise.ts';
 import type { StudyImage } from './noiseStudyData.ts';
@@ -126,7 +126,7 @@ export function kernelReference(
 
 /** Weights of the untrained field as plain numbers. */
 function initialWeights(generator: Generator, seed: number) {
-  const parameters = initGenerator(generator, seed, 1);
+  const parameters = tidy(() => initGenerator(generator, seed, 1));
   const values = (name: string) => parameters[name].dataSync() as Float32Array;
   const weights = {
     kernels: generator.spec.layers.map((_, l) => values(`field.${l}.kernel`)),

@@ -14,7 +14,8 @@ const PATCH = 7;
 const PATCHES_PER_IMAGE = 128;
 /** Patches per set and level. The paper has 2²⁰; the floor shows what fewer cost. */
 const PATCHES = 8192;
-const DIRECTIONS = 512;
+/** The paper has 512. */
+const DIRECTIONS = 256;
 const SMALLEST_LEVEL = 16;
 
 /** Patches of one level, [count, channels·49], standardised. */

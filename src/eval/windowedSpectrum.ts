@@ -3,8 +3,8 @@
  *
  * With w the periodic Hann window, separable, and m_w = Σwx/Σw the windowed mean,
  *   X = DFT(w·(x − m_w)),   P = |X|²/Σw²,
- * the "density" correction under which white noise of variance σ² has P = σ² in every mode (but those beside DC, from
- * which removing m_w takes a part: (1,0) keeps 5/9 of it, (1,1) keeps 65/81). Without the window, the jump from one edge
+ * the "density" correction under which white noise of variance σ² has P = σ² in every mode but those beside DC, from which
+ * removing m_w takes a part: (1,0) keeps 7/12 of it, (1,1) keeps 121/144. Without the window, the jump from one edge
  * of an image to the other makes a spectrum of ρ^−2 that hides any steeper one.
  */
 import type { Band, BandPartition } from './bands.ts';

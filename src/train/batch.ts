@@ -1,6 +1,7 @@
 /** What a training step is given: images, points and their features, as functions of (seed, step). */
 import type { Experiment } from '../config/schema.ts';
 import { batchIndices, gatherTargets, pointIndices } from '../data/batches.ts';
+import { addImageNoise, noiseOfImages } from '../data/imageNoise.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { fullView } from '../grid.ts';
 import { makeGridEncoder } from '../models/encoding.ts';
@@ -29,6 +30,8 @@ export class Batches {
   private readonly encoder;
   /** Where every step sees every pixel, their features are the same each time. */
   private readonly allFeatures?: Tensor2D;
+  /** [count,H,W,3], where `data.noise` asks for it. */
+  private readonly imageNoise?: Float32Array;
 
   constructor(
     private readonly experiment: Experiment,
@@ -41,6 +44,7 @@ export class Batches {
     this.size = experiment.objective === 'fit' ? images.count : Math.min(batch, images.count);
     this.everyImage = Int32Array.from({ length: images.count }, (_, i) => i);
     this.encoder = makeGridEncoder(generator.encoding, fullView(images.width, images.height));
+    if (experiment.data.noise > 0) this.imageNoise = noiseOfImages(experiment.seed, experiment.data.noise, images);
     if (this.points === pixels) this.allFeatures = this.encoder.tensor({ firstRow: 0, rowCount: images.height });
   }
 
@@ -52,10 +56,12 @@ export class Batches {
     const drawn = experiment.objective === 'fit' ? this.everyImage : batchIndices(seed, step, size, images.count);
     const pixels = pointIndices(seed, step, this.points, images.width * images.height);
     const noise = () => new Random(seed, 'noise', step).normals(size * generator.latentSize, train.latentNoise);
+    const targets = gatherTargets(images, drawn, pixels);
+    if (this.imageNoise) addImageNoise(targets, this.imageNoise, drawn, pixels, images);
     return {
       images: drawn,
       features: this.allFeatures ?? this.encoder.tensor(pixels),
-      targets: tf.tensor3d(gatherTargets(images, drawn, pixels), [size, this.points, 3]),
+      targets: tf.tensor3d(targets, [size, this.points, 3]),
       latentNoise:
         generator.latentSize > 0 && train.latentNoise > 0
           ? tf.tensor2d(noise(), [size, generator.latentSize])

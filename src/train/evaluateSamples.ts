@@ -32,6 +32,7 @@ export async function evaluateSamples(
     prefix: 'samples_',
     onMetric: (metric) => measuring.update(SET_METRICS.indexOf(metric)),
   });
+  measuring.update(SET_METRICS.length);
   measuring.finish();
   for (const note of notes) say(note);
   await writeEvaluation(run.evaluation, 'samples', result);

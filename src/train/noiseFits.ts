@@ -32,8 +32,6 @@ export interface NoiseFits {
   /** Called with the fits [H,W,3], neither clamped nor quantised. */
   onDrawn(step: number, fits: Float32Array[]): void;
   onStep?(step: number): void;
-  /** Stands in for the initial weights of one field, by name; for tests of theory. */
-  initial?: Parameters;
 }
 
 /**
@@ -50,13 +48,13 @@ export async function trainNoiseFits(fits: NoiseFits): Promise<void> {
   const points = Math.min(train.points, pixels);
   const encoder = makeGridEncoder(generator.encoding, fullView(width, height));
   const everything = encoder.tensor({ firstRow: 0, rowCount: height }); // [N,F]
-  const initial = fits.initial ?? initGenerator(generator, seed, 1);
+  const initial = tidy(() => initGenerator(generator, seed, 1));
   const state: Record<string, AdamState> = {};
   for (const [name, tensor] of Object.entries(initial)) {
     const parameter = tf.tidy(() => tf.tile(tensor, [fields, ...tensor.shape.slice(1).map(() => 1)]));
     state[name] = { parameter, firstMoment: tf.zerosLike(parameter), secondMoment: tf.zerosLike(parameter) };
   }
-  if (!fits.initial) tf.dispose(Object.values(initial));
+  tf.dispose(Object.values(initial));
   const wholeTargets = points === pixels ? gather(targets, pointIndices(seed, 0, points, pixels)) : undefined;
   const last = drawAt[drawAt.length - 1];
   try {

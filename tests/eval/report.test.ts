@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { octavePartition, ringPartition } from '../../src/eval/bands.ts';
+import { evaluateImageSets } from '../../src/eval/imageSets.ts';
 import { PairedSpectrum } from '../../src/eval/pairedSpectrum.ts';
 import { renderReport } from '../../src/eval/report.ts';
 import type { FidelityAtScale, ReportData } from '../../src/eval/reportData.ts';
@@ -23,6 +24,13 @@ function fidelityAt(scale: number): FidelityAtScale {
     rings: spectrum.fidelity(ringPartition(width, height)),
   };
 }
+
+const noise = (count: number) => ({
+  count,
+  width: 16,
+  height: 12,
+  pixels: Uint8Array.from(new Random(count, 'synthetic').uniforms(count * 576, 0, 256)),
+});
 
 let data: Required<ReportData>;
 beforeAll(async () => {
@@ -62,6 +70,10 @@ beforeAll(async () => {
       },
     ],
     fidelity: { trainingNyquist: 6, scales: [fidelityAt(1), fidelityAt(2)] },
+    sampleSpectra: {
+      samples: evaluateImageSets(noise(6), noise(8), { prefix: 'samples_' }).result,
+      scaleConsistency: { protocol: '', metrics: { scale_consistency_x4_n8_psnr_db: 41 } },
+    },
     skipped: [{ name: 'a"b.png', reason: 'not an image' }],
     config: 'name: my\n\n\ndata:\n  path: <here>\n',
     commands: [{ purpose: 'Train', command: 'npm run train -- --set "a=b" && echo' }],
@@ -79,6 +91,7 @@ describe('renderReport', () => {
       'Samples',
       'Interpolation',
       'Fidelity per frequency',
+      'Samples against training images',
       'Training',
       'Skipped files',
       'Reproduce',
@@ -125,6 +138,16 @@ describe('renderReport', () => {
     expect(page).toContain('a&quot;b.png');
     expect(page).toContain('--set &quot;a=b&quot; &amp;&amp; echo');
     expect(page).not.toMatch(/<run>|<here>|fox<b>/);
+  });
+
+  it('shows the distances of samples with what to compare them with', () => {
+    const page = renderReport(data);
+    const rows = [...page.matchAll(/<tr><td>([^<]*)<\/td><td>[\d.−–]+<\/td>/g)].map(([, label]) => label);
+    expect(rows).toEqual(
+      expect.arrayContaining(['LSD (dB)', 'FWD', 'SWD (×10³)', 'Density', 'Scale consistency (dB)']),
+    );
+    expect(page).toMatch(/<td>Coverage<\/td>.*?\(equal sets\)/);
+    expect(page).toContain('Power of samples over power of training images');
   });
 
   it('keeps the blank lines of the config', () => {

@@ -1,0 +1,33 @@
+import { datasetNoiseResult } from '../src/eval/datasetNoise.ts';
+import { writeEvaluation } from '../src/eval/result.ts';
+import { disposeModel, openModel } from '../src/train/model.ts';
+import { compareNoisyRuns } from '../src/train/noisyRuns.ts';
+import { RunFolder } from '../src/train/runFolder.ts';
+import { engineForRun } from './cli.ts';
+
+/** Most images drawn by both runs. */
+const IMAGES = 256;
+
+/** `evaluate noise --clean RUN --noisy RUN`: how much of its training images' noise a generator draws. */
+export async function evaluateNoisyRuns(
+  cleanPath: string,
+  noisyPath: string,
+  engine?: string,
+  out?: string,
+): Promise<void> {
+  const [cleanRun, noisyRun] = [await RunFolder.open(cleanPath), await RunFolder.open(noisyPath)];
+  await engineForRun(noisyRun, engine);
+  const [clean, noisy] = [await openModel(cleanRun), await openModel(noisyRun)];
+  const { bands, images, sigma } = await compareNoisyRuns(clean, noisy, IMAGES);
+  disposeModel(clean);
+  disposeModel(noisy);
+  const folder = out ?? noisyRun.evaluation;
+  await writeEvaluation(folder, 'dataset_noise', datasetNoiseResult(bands, images, sigma));
+  console.log(`${images} images, σ = ${sigma}`);
+  console.log('cycles/image    gain G  copy C  power excess');
+  for (const { name, noiseGain, noiseCopy, powerExcess } of bands) {
+    const cell = (value: number, width: number) => value.toFixed(3).padStart(width);
+    console.log(`${name.padEnd(14)}${cell(noiseGain, 8)}${cell(noiseCopy, 8)}${cell(powerExcess, 14)}`);
+  }
+  console.log(`written to ${folder}/dataset_noise.json`);
+}

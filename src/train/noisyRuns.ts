@@ -1,0 +1,60 @@
+/** Compares a run on clean images with the same run on noisy ones. */
+import { noiseOfImage } from '../data/imageNoise.ts';
+import { UsageError } from '../errors.ts';
+import { octavePartition } from '../eval/bands.ts';
+import { type BandDatasetNoise, DatasetNoise } from '../eval/datasetNoise.ts';
+import { Random } from '../random.ts';
+import { disposeFields } from '../render/drawableField.ts';
+import { imageFields, type Model } from '../render/model.ts';
+import { renderImagesFloat } from '../render/render.ts';
+import type { OpenedModel } from './model.ts';
+import { spread } from './runLog.ts';
+
+/** Images drawn at once; bounds memory. */
+const BATCH = 16;
+
+/**
+ * Per octave, how much of the noise the second model draws.
+ *
+ * @throws UsageError where the runs differ in more than `data.noise`.
+ */
+export async function compareNoisyRuns(
+  clean: OpenedModel,
+  noisy: OpenedModel,
+  most: number,
+): Promise<{ bands: BandDatasetNoise[]; images: number; sigma: number }> {
+  const sigma = noisy.experiment.data.noise;
+  checkComparable(clean, noisy);
+  const { width, height } = clean.training;
+  const measured = new DatasetNoise(octavePartition(width, height));
+  const chosen = spread(clean.imageNames.length, most);
+  for (let first = 0; first < chosen.length; first += BATCH) {
+    const batch = chosen.slice(first, first + BATCH);
+    const [before, after] = [await drawn(clean, batch), await drawn(noisy, batch)];
+    for (const [i, image] of batch.entries()) {
+      const noise = noiseOfImage(noisy.experiment.seed, image, sigma, width * height * 3);
+      measured.add(before[i], after[i], noise);
+    }
+  }
+  return { bands: measured.result(new Random(noisy.experiment.seed, 'evaluation')), images: chosen.length, sigma };
+}
+
+async function drawn(model: Model, images: readonly number[]): Promise<Float32Array[]> {
+  const field = imageFields(model, images);
+  try {
+    return await renderImagesFloat(field, model.training);
+  } finally {
+    disposeFields(field);
+  }
+}
+
+function checkComparable(clean: OpenedModel, noisy: OpenedModel): void {
+  if (clean.experiment.data.noise !== 0) throw new UsageError('--clean: that run was trained with data.noise');
+  if (!(noisy.experiment.data.noise > 0)) throw new UsageError('--noisy: that run was trained without data.noise');
+  const differs = (what: string) => new UsageError(`the runs differ in ${what}; they may differ in data.noise only`);
+  if (clean.imageNames.join('\n') !== noisy.imageNames.join('\n')) throw differs('their images');
+  for (const key of ['seed', 'objective', 'model', 'train'] as const) {
+    if (JSON.stringify(clean.experiment[key]) !== JSON.stringify(noisy.experiment[key])) throw differs(key);
+  }
+  if (clean.experiment.data.size !== noisy.experiment.data.size) throw differs('data.size');
+}

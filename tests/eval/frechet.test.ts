@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { frechetDistance, momentsOf } from '../../src/eval/frechet.ts';
+import { symmetricEigen } from '../../src/eval/symmetricEigen.ts';
+import {
+  frechetWaveletDistance,
+  haarPackets,
+  packetCoefficients,
+  packetCrop,
+  packetLevel,
+  packetMoments,
+} from '../../src/eval/waveletPackets.ts';
+import { Random } from '../../src/random.ts';
+
+const diagonal = (...values: number[]) =>
+  Float64Array.from({ length: values.length ** 2 }, (_, i) =>
+    i % (values.length + 1) === 0 ? values[i / (values.length + 1)] : 0,
+  );
+
+describe('symmetricEigen', () => {
+  it.each([1, 2, 3, 7, 30])('decomposes a random matrix of %i rows: A·V = V·Λ, VᵀV = 1', (n) => {
+    const random = new Random(n, 'synthetic');
+    const matrix = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) matrix[i * n + j] = matrix[j * n + i] = random.normal();
+    const { values, vectors } = symmetricEigen(matrix, n);
+    for (let i = 0; i < n; i++) {
+      for (let k = 0; k < n; k++) {
+        let [product, overlap] = [0, 0];
+        for (let j = 0; j < n; j++) {
+          product += matrix[i * n + j] * vectors![j * n + k];
+          overlap += vectors![j * n + i] * vectors![j * n + k];
+        }
+        expect(product).toBeCloseTo(values[k] * vectors![i * n + k], 11);
+        expect(overlap).toBeCloseTo(i === k ? 1 : 0, 12);
+      }
+    }
+    const sorted = (list: Float64Array) => [...list].sort((a, b) => a - b);
+    sorted(symmetricEigen(matrix, n, false).values).forEach((value, i) => {
+      expect(value).toBeCloseTo(sorted(values)[i], 11);
+    });
+  });
+
+  it("finds the path graph's eigenvalues 2 − 2cos(πk/n), and those of singular and zero matrices", () => {
+    const n = 20;
+    const path = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) {
+      path[i * n + i] = i === 0 || i === n - 1 ? 1 : 2;
+      if (i > 0) path[i * n + i - 1] = path[(i - 1) * n + i] = -1;
+    }
+    const values = [...symmetricEigen(path, n).values].sort((a, b) => a - b);
+    values.forEach((value, k) => {
+      expect(value).toBeCloseTo(2 - 2 * Math.cos((Math.PI * k) / n), 12);
+    });
+    expect([...symmetricEigen(new Float64Array(9), 3).values]).toEqual([0, 0, 0]);
+    const singular = symmetricEigen([1, 1, 1, 1], 2).values;
+    expect(Math.max(...singular)).toBeCloseTo(2, 14);
+    expect(Math.min(...singular)).toBeCloseTo(0, 14);
+    expect(() => symmetricEigen(new Float64Array(4).fill(Number.NaN), 2)).toThrow('not finite');
+  });
+});
+
+describe('frechetDistance', () => {
+  it('is 13 for means that differ by (1,2) and covariances diag(1,4) and diag(9,16)', () => {
+    const a = { mean: Float64Array.of(0, 0), covariance: diagonal(1, 4) };
+    const b = { mean: Float64Array.of(1, 2), covariance: diagonal(9, 16) };
+    expect(frechetDistance(a, b)).toBeCloseTo(13, 12);
+    expect(frechetDistance(b, a)).toBeCloseTo(13, 12);
+    expect(frechetDistance(a, a)).toBeCloseTo(0, 12);
+  });
+
+  it('is (√a − √b)² summed in a common rotated basis, rank-deficient ones too', () => {
+    const [c, s] = [Math.cos(0.7), Math.sin(0.7)];
+    const rotated = (p: number, q: number) =>
+      Float64Array.of(c * c * p + s * s * q, c * s * (p - q), c * s * (p - q), s * s * p + c * c * q);
+    const mean = Float64Array.of(0, 0);
+    const distance = (p: number, q: number, r: number, t: number) =>
+      frechetDistance({ mean, covariance: rotated(p, q) }, { mean, covariance: rotated(r, t) });
+    expect(distance(4, 9, 25, 1)).toBeCloseTo(9 + 4, 12);
+    expect(distance(4, 0, 25, 0)).toBeCloseTo(9, 7);
+  });
+
+  it('takes moments with N−1, for any count', () => {
+    const { mean, covariance } = momentsOf([1, 2, 3, 2, 5, 5, 3, 1, 7, 4, 0, 0], 2);
+    expect([...mean].map((value) => value.toFixed(6))).toEqual(['3.166667', '2.333333']);
+    const slow = (i: number, j: number) => {
+      const rows = [1, 2, 3, 2, 5, 5, 3, 1, 7, 4, 0, 0];
+      let sum = 0;
+      for (let r = 0; r < 6; r++) sum += (rows[2 * r + i] - mean[i]) * (rows[2 * r + j] - mean[j]);
+      return sum / 5;
+    };
+    [slow(0, 0), slow(0, 1), slow(1, 0), slow(1, 1)].forEach((value, at) => {
+      expect(covariance[at]).toBeCloseTo(value, 12);
+    });
+    expect(() => momentsOf([1, 2], 2)).toThrow('needs 2 vectors');
+  });
+});
+
+describe('Haar packets', () => {
+  it('are the orthonormal transform: each coefficient a signed mean of a block, times its side', () => {
+    const [width, height, level] = [8, 12, 2];
+    const image = Float64Array.from(new Random(5, 'synthetic').normals(width * height));
+    const packets = haarPackets(image.slice(), width, height, level);
+    // Along an axis, after two steps: bit 1 of the packet's number is the first step's, bit 0 the second's.
+    const sign = (packet: number, offset: number) =>
+      (packet & 2 && offset & 1 ? -1 : 1) * (packet & 1 && offset & 2 ? -1 : 1);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const [a, b] = [Math.floor(y / 3), Math.floor(x / 2)];
+        let sum = 0;
+        for (let dy = 0; dy < 4; dy++) {
+          for (let dx = 0; dx < 4; dx++) {
+            sum += sign(a, dy) * sign(b, dx) * image[(4 * (y % 3) + dy) * width + 4 * (x % 2) + dx];
+          }
+        }
+        expect(packets[y * width + x]).toBeCloseTo(sum / 4, 12);
+      }
+    }
+  });
+
+  it('keep the energy, and gather channels and places of a packet in one vector', () => {
+    const pixels = Float64Array.from(new Random(6, 'synthetic').normals(2 * 8 * 8 * 3));
+    const packets = packetCoefficients({ count: 2, width: 8, height: 8, pixels }, 1);
+    expect(packets.map(({ length }) => length)).toEqual([96, 96, 96, 96]);
+    const energy = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value ** 2, 0);
+    expect(packets.reduce((sum, rows) => sum + energy(rows), 0) / energy(pixels)).toBeCloseTo(1, 6);
+  });
+
+  it('take a level that leaves 4 to 7 coefficients, and the centre where sizes are no multiples', () => {
+    expect([8, 28, 31, 32, 64, 100, 256].map((size) => packetLevel(size, size))).toEqual([1, 2, 2, 3, 4, 4, 6]);
+    expect(packetCrop(50, 41, 3)).toEqual({ left: 1, top: 0, width: 48, height: 40 });
+    expect(() => packetCrop(3, 64, 2)).toThrow('no Haar packets of level 2 in 3x64');
+  });
+});
+
+describe('frechetWaveletDistance', () => {
+  const sets = (count: number, gain: number, channels: number) => {
+    const random = new Random(7, 'synthetic', gain > 1 ? 1 : 0);
+    const grey = random.normals(count * 64, gain);
+    const pixels = new Float64Array(count * 64 * channels).map((_, at) => grey[Math.floor(at / channels)]);
+    return packetMoments({ count, width: 8, height: 8, channels, pixels }, 1);
+  };
+
+  it('of white noise of standard deviations 1 and 1.5 is d·(0.5)² per packet of d coefficients', () => {
+    const distance = frechetWaveletDistance(sets(4000, 1, 1), sets(4000, 1.5, 1));
+    expect(Math.abs(distance / (16 * 0.25) - 1)).toBeLessThan(0.03);
+  });
+
+  it('of grey images repeated to RGB is three times that of the grey ones', () => {
+    const grey = frechetWaveletDistance(sets(200, 1, 1), sets(200, 1.5, 1));
+    const rgb = frechetWaveletDistance(sets(200, 1, 3), sets(200, 1.5, 3));
+    expect(rgb / grey).toBeCloseTo(3, 5);
+  });
+});

@@ -1,0 +1,205 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { experimentSchema } from '../../src/config/schema.ts';
+import { startEngine } from '../../src/engine/engine.ts';
+import { octavePartition } from '../../src/eval/bands.ts';
+import { evaluateImageSets, SET_METRICS } from '../../src/eval/imageSets.ts';
+import { firstChannel, isGrey, selectImages } from '../../src/eval/imageStack.ts';
+import { PairedImages } from '../../src/eval/pairedImages.ts';
+import { PairedSpectrum } from '../../src/eval/pairedSpectrum.ts';
+import { psnrOfMse } from '../../src/eval/psnr.ts';
+import { drawSamples } from '../../src/eval/samples.ts';
+import { boxReduce, evaluateScaleConsistency } from '../../src/eval/scaleConsistency.ts';
+import { fullView } from '../../src/grid.ts';
+import { initGenerator, makeGenerator } from '../../src/models/generator.ts';
+import { Random } from '../../src/random.ts';
+import type { Model } from '../../src/render/model.ts';
+import { tf } from '../../src/tf.ts';
+
+const bytes = (count: number, width: number, height: number, step: number, channels = 3) => ({
+  count,
+  width,
+  height,
+  channels,
+  pixels: Uint8Array.from(new Random(12, 'synthetic', step).normals(count * width * height * channels, 30), (value) =>
+    Math.max(0, Math.min(255, 128 + value)),
+  ),
+});
+
+describe('evaluateImageSets', () => {
+  it('names every number with its protocol, and finds two draws of one distribution as far apart as halves', () => {
+    const { result, notes } = evaluateImageSets(bytes(40, 24, 20, 0), bytes(60, 24, 20, 1), { prefix: 's_' });
+    expect(notes).toEqual([]);
+    const { metrics, intervals, bands, rings, protocol } = result;
+    expect(Object.keys(metrics)).toEqual(
+      expect.arrayContaining([
+        's_images_generated',
+        's_lsd_r9_n40_db',
+        's_lsd_floor_r9_n30_db',
+        's_delta_5-10_n40_db',
+        's_slope_generated_n40',
+        's_slope_reference_n60',
+        's_fwd_haar2_n40',
+        's_fwd_floor_haar2_n30',
+        's_swd_20_n40',
+        's_swd_mean_n40',
+        's_swd_floor_mean_n30',
+        's_kid_random256_n40',
+        's_density_k5_random256_n40',
+        's_coverage_k5_random256_n40',
+        's_coverage_expected_k5_random256_n40',
+        's_ms_ssim_generated_s1_pairs20',
+        's_ms_ssim_reference_s1_pairs30',
+      ]),
+    );
+    for (const value of Object.values(metrics)) expect(Number.isFinite(value)).toBe(true);
+    for (const name of Object.keys(intervals!)) expect(metrics).toHaveProperty([name]);
+    expect(metrics.s_lsd_r9_n40_db / metrics.s_lsd_floor_r9_n30_db).toBeLessThan(2);
+    expect(metrics.s_fwd_haar2_n40 / metrics.s_fwd_floor_haar2_n30).toBeLessThan(1.5);
+    expect(metrics.s_swd_mean_n40 / metrics.s_swd_floor_mean_n30).toBeLessThan(1.5);
+    expect(intervals!.s_lsd_r9_n40_db[0]).toBe(0);
+    expect(bands?.at(-1)).toMatchObject({ name: 'corner', deltaDb: expect.any(Number), modes: expect.any(Number) });
+    expect(rings).toHaveLength(10);
+    expect(protocol).toContain('40 generated against 60 reference images of 24x20x3');
+  });
+
+  it('tells other contrast from chance in every distance but SWD, which standardises', () => {
+    const reference = bytes(50, 16, 16, 2);
+    const other = bytes(50, 16, 16, 3);
+    const flatter = { ...other, pixels: other.pixels.map((value) => 128 + (value - 128) / 2) };
+    const { metrics, intervals } = evaluateImageSets(flatter, reference).result;
+    expect(metrics.lsd_r7_n50_db).toBeGreaterThan(5.5);
+    expect(metrics.lsd_r7_n50_db).toBeLessThan(6.5);
+    expect(metrics.fwd_haar2_n50 / metrics.fwd_floor_haar2_n25).toBeGreaterThan(1.5);
+    expect(intervals!.kid_random256_n50[0]).toBeGreaterThan(0);
+    expect(metrics.swd_mean_n50 / metrics.swd_floor_mean_n25).toBeLessThan(1.5);
+  });
+
+  it('depends on nothing but the images and the seed', () => {
+    const sets = [bytes(8, 12, 12, 4), bytes(9, 12, 12, 5)] as const;
+    const [first, again, other] = [0, 0, 1].map((seed) => evaluateImageSets(...sets, { seed }).result);
+    expect(again).toEqual(first);
+    expect(other.intervals).not.toEqual(first.intervals);
+    expect(other.metrics.lsd_r5_n8_db).toBe(first.metrics.lsd_r5_n8_db);
+  });
+
+  it('leaves out what does not fit tiny images or sets, and says so', () => {
+    const { result, notes } = evaluateImageSets(bytes(2, 5, 6, 6), bytes(2, 5, 6, 7));
+    expect(notes).toHaveLength(3);
+    expect(notes.join()).toMatch(
+      /swd.*patches.*coverage.*more than 5 reference images, there are 2.*diversity.*11 pixels/s,
+    );
+    expect(Object.keys(result.metrics).join()).toMatch(/lsd_r2_n2_db.*fwd_haar1_n2.*kid/);
+  });
+
+  it('measures only what is asked for, on grey images too', () => {
+    const asked: string[] = [];
+    const { result } = evaluateImageSets(bytes(6, 16, 16, 8, 1), bytes(6, 16, 16, 9, 1), {
+      metrics: ['fwd'],
+      onMetric: (metric) => asked.push(metric),
+    });
+    expect(asked).toEqual(['fwd']);
+    expect(Object.keys(result.metrics)).toEqual([
+      'images_generated',
+      'images_reference',
+      'fwd_haar2_n6',
+      'fwd_floor_haar2_n3',
+    ]);
+    expect(SET_METRICS).toContain('fwd');
+  });
+
+  it('refuses other sizes, other channels and single images', () => {
+    const a = bytes(3, 8, 8, 0);
+    expect(() => evaluateImageSets(a, bytes(3, 8, 9, 0))).toThrow('8x8x3 against images of 8x9x3');
+    expect(() => evaluateImageSets(a, bytes(3, 8, 8, 0, 1))).toThrow('8x8x3 against images of 8x8x1');
+    expect(() => evaluateImageSets(bytes(1, 8, 8, 0), a)).toThrow('at least 2 images');
+  });
+});
+
+describe('image stacks', () => {
+  it('know grey from colour, and keep one channel or some images', () => {
+    const colour = bytes(3, 4, 4, 1);
+    const grey = { ...colour, pixels: colour.pixels.map((_, at) => colour.pixels[at - (at % 3)]) };
+    expect([isGrey(colour), isGrey(grey)]).toEqual([false, true]);
+    expect(firstChannel(grey)).toMatchObject({ channels: 1, count: 3 });
+    expect(firstChannel(grey).pixels[5]).toBe(colour.pixels[15]);
+    expect(selectImages(colour, [2, 0]).pixels.subarray(0, 48)).toEqual(colour.pixels.subarray(96));
+  });
+});
+
+describe('PairedImages', () => {
+  const image = (step: number) => new Random(13, 'synthetic', step).uniforms(16 * 12 * 3, 0, 1);
+
+  it('agrees with a paired spectrum of all pairs, and gives every image its own PSNR and SSIM', () => {
+    const [pairs, spectrum] = [new PairedImages(16, 12), new PairedSpectrum(16, 12)];
+    for (let i = 0; i < 6; i++) {
+      const estimate = image(2 * i).map((value, k) => value + 0.1 * image(2 * i + 1)[k]);
+      pairs.add(image(2 * i), estimate);
+      spectrum.add(image(2 * i), estimate);
+    }
+    const { metrics, intervals, bands } = pairs.evaluation('p', 'float');
+    spectrum.fidelity(octavePartition(16, 12)).forEach(({ name, snrDb, transfer }, b) => {
+      expect(metrics[`p_snr_db_${name}`]).toBeCloseTo(snrDb, 10);
+      const { transferLow, transferHigh } = bands![b] as unknown as Record<string, number>;
+      expect(transferLow).toBeLessThanOrEqual(transfer);
+      expect(transferHigh).toBeGreaterThanOrEqual(transfer);
+    });
+    expect(pairs.psnrs).toEqual(spectrum.mses.map(psnrOfMse));
+    expect(pairs.ssims).toHaveLength(6);
+    expect(intervals!.p_psnr_db[0]).toBeLessThan(metrics.p_psnr_db);
+    expect(intervals!.p_ssim[1]).toBeGreaterThan(metrics.p_ssim);
+  });
+
+  it('has no intervals for one pair, and infinite ones for identical images', () => {
+    const pairs = new PairedImages(16, 12);
+    pairs.add(image(1), image(1));
+    expect(pairs.evaluation('p', 'float')).toMatchObject({ metrics: { p_ssim: 1, p_images: 1 } });
+    expect(pairs.evaluation('p', 'float').intervals).toBeUndefined();
+    pairs.add(image(2), image(2));
+    expect(pairs.evaluation('p', 'float').intervals?.p_psnr_db).toEqual([Infinity, Infinity]);
+  });
+});
+
+describe('a model', () => {
+  let model: Model;
+  beforeAll(async () => {
+    await startEngine('wasm');
+    const { model: config } = experimentSchema.parse({
+      model: {
+        encoding: { kind: 'gaussian', frequencies: 8, sigma: 1 },
+        field: { width: 8, depth: 1 },
+        conditioner: { kind: 'lowRank', latent: 4, mapping: [8], rank: 2 },
+      },
+    });
+    const generator = makeGenerator(config, 0);
+    const parameters = {
+      ...initGenerator(generator, 0),
+      latents: tf.tensor2d(new Random(1, 'latents').normals(20), [5, 4]),
+    };
+    model = { generator, parameters, training: fullView(10, 8), imageNames: ['a', 'b', 'c', 'd', 'e'] } as Model;
+  });
+
+  it('gives as many samples as asked for, the same for the same seed, whatever is drawn at once', async () => {
+    const before = tf.memory().numTensors;
+    const done: number[] = [];
+    const many = await drawSamples(model, { seed: 3, count: 40 }, (count) => done.push(count));
+    expect(done).toEqual([32, 40]);
+    expect(many).toMatchObject({ count: 40, width: 10, height: 8 });
+    expect((await drawSamples(model, { seed: 3, count: 40 })).pixels).toEqual(many.pixels);
+    expect(many.pixels).toHaveLength(40 * 240);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('has a scale consistency that is the PSNR of drawings reduced by boxes against small ones', async () => {
+    const box = boxReduce(
+      Float32Array.from({ length: 4 * 2 * 3 }, (_, at) => at),
+      2,
+      1,
+      2,
+    );
+    expect([...box]).toEqual([7.5, 8.5, 9.5, 13.5, 14.5, 15.5]);
+    const { metrics, intervals } = await evaluateScaleConsistency(model, [0, 3, 4]);
+    expect(metrics.scale_consistency_x4_n3_psnr_db).toBeGreaterThan(20);
+    expect(metrics.scale_consistency_x4_n3_psnr_db).toBeLessThan(90);
+    expect(intervals?.scale_consistency_x4_n3_psnr_db).toHaveLength(2);
+  });
+});

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { densityCoverage, expectedCoverage } from '../../src/eval/densityCoverage.ts';
+import { kernelDistance } from '../../src/eval/kernelDistance.ts';
+import { expand, laplacianPyramid, reduce } from '../../src/eval/laplacianPyramid.ts';
+import { RANDOM_FEATURES, randomFeatures } from '../../src/eval/randomFeatures.ts';
+import { hasPatches, pyramidPatches, slicedWasserstein } from '../../src/eval/slicedWasserstein.ts';
+import { Random } from '../../src/random.ts';
+
+const normals = (length: number, step: number) => Float64Array.from(new Random(8, 'synthetic', step).normals(length));
+const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+
+describe('kernelDistance', () => {
+  it('is −2.375 for {(1,0),(0,1)} against {(1,1),(0,0)}, by hand', () => {
+    const { value, interval } = kernelDistance(Float64Array.of(1, 0, 0, 1), Float64Array.of(1, 1, 0, 0), 2);
+    expect(value).toBeCloseTo(-2.375, 14);
+    expect(interval).toEqual([Number.NaN, Number.NaN]);
+    expect(() => kernelDistance(Float64Array.of(1, 0), Float64Array.of(1, 1, 0, 0), 2)).toThrow('2 images a side');
+  });
+
+  it('has the jackknife interval that leaving images out one by one gives', () => {
+    const [a, b] = [normals(5 * 3, 0), normals(7 * 3, 1)];
+    const without = (rows: Float64Array, image: number) => rows.filter((_, at) => Math.floor(at / 3) !== image);
+    const spread = (values: number[]) =>
+      ((values.length - 1) / values.length) * values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0);
+    const variance =
+      spread([0, 1, 2, 3, 4].map((i) => kernelDistance(without(a, i), b, 3).value)) +
+      spread([0, 1, 2, 3, 4, 5, 6].map((i) => kernelDistance(a, without(b, i), 3).value));
+    const { value, interval } = kernelDistance(a, b, 3);
+    expect(interval[1] - value).toBeCloseTo(1.96 * Math.sqrt(variance), 10);
+  });
+
+  it('is 0 on average between equal distributions, and its intervals hold 0 in about 95 of 100', () => {
+    const draws = Array.from({ length: 200 }, (_, i) =>
+      kernelDistance(normals(160, 2 * i + 9), normals(160, 2 * i + 10), 4),
+    );
+    const values = draws.map(({ value }) => value);
+    const error = Math.sqrt(mean(values.map((value) => value ** 2)) / values.length);
+    expect(Math.abs(mean(values))).toBeLessThan(3.5 * error);
+    expect(draws.filter(({ interval }) => interval[0] <= 0 && interval[1] >= 0).length).toBeGreaterThan(180);
+  });
+});
+
+describe('densityCoverage', () => {
+  it('counts balls around reference points on a line, by hand', () => {
+    // k = 1: radii 1, 1, 2 around 0, 1, 3. Generated: 0.4 lies in the first two, 2.5 in the last, 9 in none.
+    const { densities, covered } = densityCoverage(Float64Array.of(0.4, 2.5, 9), Float64Array.of(0, 1, 3), 1, 1);
+    expect([...densities]).toEqual([2, 1, 0]);
+    expect([...covered]).toEqual([1, 1, 1]);
+    expect([...densityCoverage(Float64Array.of(-1), Float64Array.of(0, 1, 3), 1, 1).covered]).toEqual([0, 0, 0]);
+    expect(() => densityCoverage(Float64Array.of(0), Float64Array.of(0, 1, 3), 1, 3)).toThrow('no 3 nearest');
+  });
+
+  it('expects 0.9699 of 200 against 200 images at k = 5, 0.96877 of 10,000, and measures it', () => {
+    expect(expectedCoverage(200, 200, 5)).toBeCloseTo(0.9699, 4);
+    expect(expectedCoverage(10_000, 10_000, 5)).toBeCloseTo(0.96877, 5);
+    const draws = Array.from({ length: 30 }, (_, i) =>
+      densityCoverage(normals(1200, 2 * i), normals(1200, 2 * i + 1), 6, 5),
+    );
+    expect(Math.abs(mean(draws.map(({ covered }) => mean(covered))) - 0.9699)).toBeLessThan(0.006);
+    expect(Math.abs(mean(draws.map(({ densities }) => mean(densities))) - 1)).toBeLessThan(0.03);
+  });
+});
+
+describe('laplacianPyramid', () => {
+  const image = { width: 21, height: 34, values: normals(21 * 34, 3) };
+
+  it('adds up to the image', () => {
+    const levels = laplacianPyramid(image, 5);
+    expect(levels.map(({ width, height }) => [width, height])).toEqual([
+      [21, 34],
+      [11, 17],
+      [6, 9],
+    ]);
+    let sum = levels[2];
+    for (const level of [levels[1], levels[0]]) {
+      const enlarged = expand(sum, level.width, level.height);
+      sum = { ...level, values: level.values.map((value, i) => value + enlarged.values[i]) };
+    }
+    sum.values.forEach((value, i) => {
+      expect(value).toBeCloseTo(image.values[i], 12);
+    });
+  });
+
+  it('reduces with 1 4 6 4 1, mirrored at the ends, and keeps flat images flat both ways', () => {
+    const line = { width: 5, height: 1, values: Float64Array.of(1, 2, 4, 8, 16) };
+    const by = (...weights: number[]) => weights.reduce((sum, weight, i) => sum + weight * line.values[i], 0) / 16;
+    expect([...reduce(line).values]).toEqual([by(6, 8, 2, 0, 0), by(1, 4, 6, 4, 1), by(0, 0, 2, 8, 6)]);
+    const flat = { width: 7, height: 6, values: new Float64Array(42).fill(0.3) };
+    for (const value of expand(reduce(flat), 7, 6).values) expect(value).toBeCloseTo(0.3, 14);
+  });
+});
+
+describe('slicedWasserstein', () => {
+  const level = (values: Float64Array) => ({ width: 7, height: 7, patches: values });
+
+  it('of a shift by a vector s is 10³ times the mean of |s·u|: √(2/πd)·|s| for d = 49', () => {
+    const patches = normals(49 * 300, 4);
+    const shifted = patches.map((value) => value + 2 / 7); // |s| = 2
+    const distance = slicedWasserstein(level(patches), level(shifted), new Random(1, 'evaluation'), 1);
+    expect(Math.abs(distance / (1000 * 2 * Math.sqrt(2 / (Math.PI * 49))) - 1)).toBeLessThan(0.15);
+    expect(slicedWasserstein(level(patches), level(patches), new Random(1, 'evaluation'), 1)).toBe(0);
+  });
+
+  it('compares sets of different counts by their quantile functions', () => {
+    const once = normals(49 * 40, 5);
+    const thrice = Float64Array.from([...once, ...once, ...once]);
+    expect(slicedWasserstein(level(once), level(thrice), new Random(1, 'evaluation'), 1)).toBeLessThan(1e-9);
+  });
+
+  it('standardises each channel of each level, so that the gain of a whole set does not count', () => {
+    const stack = (gain: number) => ({
+      count: 12,
+      width: 40,
+      height: 33,
+      pixels: normals(12 * 40 * 33 * 3, 6).map((v) => gain * v),
+    });
+    const [a, b] = [1, 3].map((gain) => pyramidPatches(stack(gain), new Random(2, 'evaluation'), 240));
+    expect(a.map(({ width, height }) => [width, height])).toEqual([
+      [40, 33],
+      [20, 17],
+    ]);
+    for (const [l, { patches }] of a.entries()) {
+      expect(patches).toHaveLength(12 * 20 * 147);
+      for (let channel = 0; channel < 3; channel++) {
+        const values = patches.filter((_, at) => Math.floor((at % 147) / 49) === channel);
+        expect(mean(values)).toBeCloseTo(0, 10);
+        expect(mean(values.map((value) => value ** 2))).toBeCloseTo(1, 10);
+      }
+      expect(slicedWasserstein(a[l], b[l], new Random(3, 'evaluation'), 3)).toBeLessThan(1e-6);
+    }
+    expect([hasPatches(7, 9), hasPatches(6, 99)]).toEqual([true, false]);
+  });
+});
+
+describe('randomFeatures', () => {
+  const image = Float64Array.from(new Random(9, 'synthetic').uniforms(32 * 32 * 3, 0, 1));
+
+  it('equal the network written out pixel by pixel', () => {
+    let [values, side, inputs] = [image.map((value) => (value - 0.5) / 0.25) as Float64Array, 32, 3];
+    for (const [layer, outputs] of [16, 32, 64].entries()) {
+      const weights = new Random(0, 'evaluation', layer + 1).normals(9 * inputs * outputs, Math.sqrt(2 / (9 * inputs)));
+      const next = new Float64Array((side / 2) ** 2 * outputs);
+      for (let at = 0; at < next.length; at++) {
+        const [o, x, y] = [at % outputs, Math.floor(at / outputs) % (side / 2), Math.floor(at / outputs / (side / 2))];
+        let sum = 0;
+        for (let dy = -1; dy <= 1; dy++) {
+          for (let dx = -1; dx <= 1; dx++) {
+            for (let c = 0; c < inputs; c++) {
+              const [sy, sx] = [2 * y + dy, 2 * x + dx];
+              if (sy < 0 || sx < 0) continue;
+              sum +=
+                values[(sy * side + sx) * inputs + c] * weights[((3 * (dy + 1) + dx + 1) * inputs + c) * outputs + o];
+            }
+          }
+        }
+        next[at] = Math.max(0, sum);
+      }
+      [values, side, inputs] = [next, side / 2, outputs];
+    }
+    const features = randomFeatures({ count: 1, width: 32, height: 32, pixels: image });
+    for (const [quadrant, x, y] of [
+      [0, 0, 0],
+      [1, 2, 0],
+      [2, 0, 2],
+      [3, 2, 2],
+    ]) {
+      for (let o = 0; o < 64; o += 7) {
+        const pixels = [0, 1, 4, 5].map((step) => values[((y + (step >> 2)) * 4 + x + (step & 3)) * 64 + o]);
+        expect(features[quadrant * 64 + o]).toBeCloseTo(mean(pixels), 10);
+      }
+    }
+  });
+
+  it('see an enlarged image as the same, and a grey one as RGB', () => {
+    const doubled = Float64Array.from({ length: 64 * 64 * 3 }, (_, at) => {
+      const [c, x, y] = [at % 3, Math.floor(at / 3) % 64, Math.floor(at / 192)];
+      return image[((y >> 1) * 32 + (x >> 1)) * 3 + c];
+    });
+    const [own, large] = [
+      randomFeatures({ count: 1, width: 32, height: 32, pixels: image }),
+      randomFeatures({ count: 1, width: 64, height: 64, pixels: doubled }),
+    ];
+    expect(own).toHaveLength(RANDOM_FEATURES);
+    own.forEach((value, i) => {
+      expect(large[i]).toBeCloseTo(value, 12);
+    });
+    const grey = image.filter((_, at) => at % 3 === 0);
+    const rgb = Float64Array.from({ length: 32 * 32 * 3 }, (_, at) => grey[Math.floor(at / 3)]);
+    expect(randomFeatures({ count: 1, width: 32, height: 32, channels: 1, pixels: grey })).toEqual(
+      randomFeatures({ count: 1, width: 32, height: 32, pixels: rgb }),
+    );
+  });
+});
