@@ -5,8 +5,9 @@ import { fieldWeights, makeGenerator } from '../src/models/generator.ts';
 import { Random } from '../src/random.ts';
 import { renderRows } from '../src/render/render.ts';
 import { type Tensor2D, type Tensor3D, tf } from '../src/tf.ts';
+import type { Batch } from '../src/train/batch.ts';
 import { initialState } from '../src/train/state.ts';
-import { applyGradients, type Batch, lossAndGradients } from '../src/train/step.ts';
+import { applyGradients, lossAndGradients } from '../src/train/step.ts';
 
 /** Latent 128 → mapping 256, 256 → hypernetwork → field 128→64→64→64→3: 4.6 million values to train, as the peers have. */
 export const STEP_EXPERIMENT: Experiment = experimentSchema.parse({

@@ -92,14 +92,20 @@ async function build() {
   return `built with ${compiler.version}`;
 }
 
+/** Why there is no addon, for `doctor`. */
+const reasonFile = join(output, 'not-built.txt');
+
 try {
   console.log(`chladni: native engine ${await build()}`);
+  rmSync(reasonFile, { force: true });
 } catch (error) {
   const reason =
     String(error.stderr || error.message)
       .split('\n')
       .find((line) => line.includes('error')) ?? error.message;
   console.log(`chladni: native engine not built: ${String(reason).split('\n')[0]}; the wasm engine serves instead`);
+  mkdirSync(output, { recursive: true });
+  writeFileSync(reasonFile, String(reason).split('\n')[0]);
   if (strict) {
     if (error.stderr) console.error(error.stderr);
     process.exitCode = 1;

@@ -3,13 +3,10 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { messageOf, RunError, UsageError } from '../src/errors.ts';
-import type { ScaleEvaluation } from '../src/train/evaluateRun.ts';
-
-/** Ctrl-C, once: the command finishes what it must save and throws this. */
-export class Interrupted extends Error {
-  override name = 'Interrupted';
-}
+import { removeTemporaryFiles } from '../src/atomicFile.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import { Interrupted, messageOf, RunError, UsageError } from '../src/errors.ts';
+import type { RunFolder } from '../src/train/runFolder.ts';
 
 /** A command: its options, and what it does with them. */
 export interface Command {
@@ -18,6 +15,8 @@ export interface Command {
   builder?: (yargs: Argv) => Argv;
   // biome-ignore lint/suspicious/noExplicitAny: yargs checks at run time what `builder` declares
   handler: (args: any) => Promise<void>;
+  /** Commands under this one: `evaluate noise` beside `evaluate`. */
+  subcommands?: readonly Command[];
 }
 
 /** Parses the process's arguments with these commands and runs the one they name. Sets the exit code. */
@@ -27,6 +26,7 @@ export async function runCommands(scriptName: string, commands: readonly Command
     .usage('$0 [options]')
     .strict()
     .recommendCommands()
+    .option('threads', { type: 'number', describe: 'threads of the native engine (default: every core)', global: true })
     .help()
     .version(false)
     .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -34,8 +34,16 @@ export async function runCommands(scriptName: string, commands: readonly Command
     .fail((message, error) => {
       throw error ?? new UsageError(`${message}; see --help`);
     });
-  for (const command of commands) parser.command(command as CommandModule);
-  if (commands.length > 1) parser.demandCommand(1, 'name a command');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (onInterrupt ?? endAtOnce)());
+  parser.middleware((argv) => {
+    // yargs turns an option given twice into a list; only some are lists.
+    const lists = new Set((parser as unknown as { getOptions(): { array: string[] } }).getOptions().array);
+    const twice = Object.keys(argv).find((key) => key !== '_' && Array.isArray(argv[key]) && !lists.has(key));
+    if (twice) throw new UsageError(`--${twice} is given twice`);
+    if (argv.threads !== undefined) process.env.CHLADNI_THREADS = String(argv.threads);
+  });
+  for (const command of commands) parser.command(withSubcommands(command) as CommandModule);
+  if (commands.length > 1 && commands[0].command[0] !== '$0') parser.demandCommand(1, 'name a command');
   try {
     await parser.parseAsync();
     return process.exit(0);
@@ -44,11 +52,22 @@ export async function runCommands(scriptName: string, commands: readonly Command
   }
 }
 
+function withSubcommands({ subcommands = [], builder, ...command }: Command): Command {
+  const build = (yargs: Argv) => {
+    for (const subcommand of subcommands) yargs.command(subcommand as CommandModule);
+    return builder ? builder(yargs) : yargs;
+  };
+  return { ...command, builder: build };
+}
+
 /** Runs `command` if its file is the program being run (and not imported by `chladni`). */
 export async function runAsProgram(moduleUrl: string, name: string, command: Command): Promise<void> {
   const program = process.argv[1];
   if (program === undefined || realpathSync(program) !== fileURLToPath(moduleUrl)) return;
-  await runCommands(`npm run ${name} --`, [{ ...command, command: ['$0'] }]);
+  await runCommands(`npm run ${name} --`, [
+    { ...command, command: ['$0'], subcommands: [] },
+    ...(command.subcommands ?? []),
+  ]);
 }
 
 /** Prints an error as the user should see it; returns the exit code. */
@@ -71,17 +90,47 @@ function report(error: unknown): number {
   return 1;
 }
 
-/** Aborts at the first Ctrl-C (or SIGTERM); the second ends the process at once. */
-export function interruptSignal(): AbortSignal {
+/** What the next Ctrl-C (or SIGTERM) does; by default the program ends, leaving nothing half-written. */
+let onInterrupt: (() => void) | undefined;
+
+function endAtOnce(): never {
+  removeTemporaryFiles();
+  return process.exit(130);
+}
+
+/** Runs `work` with a signal that the first Ctrl-C (or SIGTERM) aborts; the second ends the program at once. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130);
-    console.error('\nstopping after this step, with a checkpoint; Ctrl-C again to stop at once');
+  onInterrupt = () => {
+    onInterrupt = undefined;
+    console.error('\nstopping; Ctrl-C again to stop at once');
     controller.abort();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return controller.signal;
+  try {
+    return await work(controller.signal);
+  } finally {
+    onInterrupt = undefined;
+  }
+}
+
+/** How the user calls a command: `npm run train --` in a checkout, `npx chladni train` elsewhere. */
+export function commandLine(name: string): string {
+  return /chladni(\.[jt]s)?$/.test(process.argv[1] ?? '') ? `npx chladni ${name}` : `npm run ${name} --`;
+}
+
+/** Starts the engine that is asked for, else the run's own, else whichever works here. */
+export async function engineForRun(run: RunFolder, asked?: string): Promise<void> {
+  if (asked !== undefined) {
+    await startEngine(asked);
+    return;
+  }
+  const { engine } = await run.readExperiment();
+  try {
+    await startEngine(engine);
+  } catch (error) {
+    const other = await startEngine('auto');
+    console.error(`${messageOf(error)}; using ${other.name} instead`);
+  }
 }
 
 /** `latest`, `best` or a step. */
@@ -89,20 +138,4 @@ export function checkpointOption(text: string): 'latest' | 'best' | number {
   if (text === 'latest' || text === 'best') return text;
   if (/^\d+$/.test(text)) return Number(text);
   throw new UsageError(`--checkpoint ${text}: expected latest, best or the number of a step`);
-}
-
-/** Prints evaluations as tables: one row per band, in cycles per image. */
-export function printEvaluations(evaluations: readonly ScaleEvaluation[]): void {
-  for (const { scale, name, result } of evaluations) {
-    const { metrics, bands = [] } = result;
-    console.log(`${scale}x (${metrics[`${name}_images`]} images): PSNR ${metrics[`${name}_psnr_db`].toFixed(2)} dB`);
-    console.log('  cycles/image      SNR dB  transfer   FRC');
-    for (const band of bands) {
-      const cell = (value: number | string, digits: number, width: number) =>
-        Number(value).toFixed(digits).padStart(width);
-      console.log(
-        `  ${band.name.padEnd(14)}${cell(band.snrDb, 2, 10)}${cell(band.transfer, 3, 10)}${cell(band.frc, 3, 8)}`,
-      );
-    }
-  }
 }

@@ -1,26 +1,33 @@
-import { startEngine } from '../src/engine/engine.ts';
+import { UsageError } from '../src/errors.ts';
 import { evaluateRun } from '../src/train/evaluateRun.ts';
 import { disposeModel, openModel } from '../src/train/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
-import { type Command, checkpointOption, printEvaluations, runAsProgram } from './cli.ts';
+import { type Command, checkpointOption, engineForRun, runAsProgram } from './cli.ts';
+import { evaluateImages } from './evaluateImages.ts';
+import { evaluateNoise } from './evaluateNoise.ts';
+import { evaluatePerturb } from './evaluatePerturb.ts';
+import { printEvaluations } from './evaluationTables.ts';
 
 interface Arguments {
-  run: string;
+  run?: string;
   checkpoint: string;
   engine?: string;
 }
 
 export const evaluate: Command = {
   command: 'evaluate',
-  describe: "measure a run's reconstructions, per frequency, at and above the training size",
+  subcommands: [evaluateImages, evaluateNoise, evaluatePerturb],
+  describe:
+    'measure a run: reconstructions per frequency, at and above the training size; samples against training images',
   builder: (yargs) =>
     yargs
-      .option('run', { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true })
+      .option('run', { type: 'string', describe: 'run folder', requiresArg: true })
       .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
       .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
   handler: async (args: Arguments) => {
+    if (args.run === undefined) throw new UsageError('say what to measure: --run DIR, or a sub-command; see --help');
     const run = await RunFolder.open(args.run);
-    await startEngine(args.engine ?? (await run.readExperiment()).engine);
+    await engineForRun(run, args.engine);
     const model = await openModel(run, checkpointOption(args.checkpoint));
     if (model.warning) console.error(model.warning);
     printEvaluations(await evaluateRun(run, model, console.error));

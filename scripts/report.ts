@@ -1,8 +1,7 @@
-import { startEngine } from '../src/engine/engine.ts';
 import { disposeModel, openModel } from '../src/train/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import { writeRunReport } from '../src/train/runReport.ts';
-import { type Command, checkpointOption, runAsProgram } from './cli.ts';
+import { type Command, checkpointOption, engineForRun, runAsProgram } from './cli.ts';
 
 export const report: Command = {
   command: 'report',
@@ -14,7 +13,7 @@ export const report: Command = {
       .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
   handler: async (args: { run: string; checkpoint: string; engine?: string }) => {
     const run = await RunFolder.open(args.run);
-    await startEngine(args.engine ?? (await run.readExperiment()).engine);
+    await engineForRun(run, args.engine);
     const model = await openModel(run, checkpointOption(args.checkpoint));
     if (model.warning) console.error(model.warning);
     console.log(await writeRunReport(run, model, console.error));

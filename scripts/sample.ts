@@ -1,9 +1,8 @@
 import { extname } from 'node:path';
-import { startEngine } from '../src/engine/engine.ts';
 import { UsageError } from '../src/errors.ts';
 import type { View } from '../src/grid.ts';
 import type { Antialias } from '../src/render/antialias.ts';
-import { contactSheet } from '../src/render/contactSheet.ts';
+import { contactSheet, sheetSize } from '../src/render/contactSheet.ts';
 import { type DrawableField, disposeFields } from '../src/render/drawableField.ts';
 import { checkImageFile, writeImage } from '../src/render/imageFile.ts';
 import { interpolateLatents } from '../src/render/interpolation.ts';
@@ -13,7 +12,7 @@ import { renderImage, renderScanlines } from '../src/render/render.ts';
 import { disposeModel, openModel } from '../src/train/model.ts';
 import { Progress } from '../src/train/progress.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
-import { type Command, checkpointOption, runAsProgram } from './cli.ts';
+import { type Command, checkpointOption, commandLine, engineForRun, runAsProgram } from './cli.ts';
 
 interface Arguments {
   run: string;
@@ -33,6 +32,8 @@ interface Arguments {
   checkpoint: string;
   engine?: string;
 }
+
+const MAX_SHEET_PIXELS = 2 ** 28;
 
 /** Something to draw: makes a single field, when its turn comes. */
 type Subject = () => DrawableField;
@@ -54,11 +55,17 @@ async function subjectsOf(model: Model, args: Arguments): Promise<Subject[]> {
   const named = args.image?.map((name) => imageIndex(model, name));
   if (size === 0) {
     if (args.interpolate !== undefined) throw new UsageError('--interpolate: a fit has no latents to go between');
+    if (!named && args.count > model.imageNames.length) {
+      throw new UsageError(`--count ${args.count}: a fit has only its ${model.imageNames.length} images`);
+    }
     const indices = named ?? model.imageNames.slice(0, args.count).map((_, i) => i);
     return indices.map((index) => () => imageFields(model, [index]));
   }
   const table = await imageLatents(model);
   const latentOf = (index: number) => table.slice(index * size, (index + 1) * size);
+  if (!named && args.prior === 'neighbours' && model.imageNames.length < 2) {
+    throw new UsageError('the run has one image, so samples have no neighbours; use --image 0 to draw it');
+  }
   const drawn = named ? undefined : await sampleLatents(model, args);
   let latents =
     named?.map(latentOf) ?? Array.from({ length: args.count }, (_, i) => drawn!.slice(i * size, (i + 1) * size));
@@ -84,6 +91,17 @@ async function withField<T>(subject: Subject, use: (field: DrawableField) => Pro
     return await use(field);
   } finally {
     disposeFields(field);
+  }
+}
+
+/** Refuses a sheet that can't be held or written, before anything is drawn. */
+async function checkSheet(out: string, count: number, view: View, columns?: number): Promise<void> {
+  const { width, height } = sheetSize(count, view.width, view.height, { columns });
+  await checkImageFile(out, width, height);
+  if (width * height > MAX_SHEET_PIXELS) {
+    throw new UsageError(
+      `--grid: a sheet of ${width}x${height} does not fit in memory; draw fewer, smaller or without --grid`,
+    );
   }
 }
 
@@ -170,15 +188,18 @@ export const sample: Command = {
       .option('interpolate', { type: 'number', describe: 'draw this many frames on the path through the images' })
       .option('closed', { type: 'boolean', default: false, describe: 'the path returns to its start' })
       .option('grid', { type: 'boolean', default: false, describe: 'one sheet instead of numbered files' })
-      .option('columns', { type: 'number', describe: 'columns of the sheet' })
+      .option('columns', { type: 'number', implies: 'grid', describe: 'columns of the sheet' })
       .option('antialias', {
         choices: ['footprint', 'supersample', 'none'] as const,
         describe: 'how small images are filtered',
       })
       .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
       .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true })
-      .example('$0 --run runs/quickstart --size 2048x2048 --out big.png', 'one large sample')
-      .example('$0 --run runs/quickstart --count 16 --grid --size 128 --out sheet.png', 'a sheet of samples'),
+      .example(`${commandLine('sample')} --run runs/quickstart --size 2048x2048 --out big.png`, 'one large sample')
+      .example(
+        `${commandLine('sample')} --run runs/quickstart --count 16 --grid --size 128 --out sheet.png`,
+        'a sheet of samples',
+      ),
   handler: async (args: Arguments) => {
     for (const [name, value] of Object.entries({
       count: args.count,
@@ -193,10 +214,14 @@ export const sample: Command = {
     const view = parseView(args.size, args.window);
     await checkImageFile(args.out, view.width, view.height);
     const run = await RunFolder.open(args.run);
-    await startEngine(args.engine ?? (await run.readExperiment()).engine);
+    await engineForRun(run, args.engine);
     const model = await openModel(run, checkpointOption(args.checkpoint));
     if (model.warning) console.error(model.warning);
+    if (args.antialias === 'footprint' && model.generator.encoding.kind !== 'fourier') {
+      throw new UsageError('--antialias footprint: this run has no Fourier features to attenuate; use supersample');
+    }
     const subjects = await subjectsOf(model, args);
+    if (args.grid) await checkSheet(args.out, subjects.length, view, args.columns);
     await (args.grid ? drawSheet : drawFiles)(subjects, view, args);
     disposeModel(model);
   },

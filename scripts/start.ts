@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { formatExperiment, loadExperiment } from '../src/config/load.ts';
 import type { ImageSet } from '../src/data/imageSet.ts';
 import { startEngine } from '../src/engine/engine.ts';
+import { Interrupted } from '../src/errors.ts';
 import { fullView } from '../src/grid.ts';
 import { contactSheet } from '../src/render/contactSheet.ts';
 import { disposeFields } from '../src/render/drawableField.ts';
@@ -16,7 +17,8 @@ import { disposeModel, type OpenedModel, openModel } from '../src/train/model.ts
 import { RunFolder } from '../src/train/runFolder.ts';
 import { typicalImage, writeRunReport } from '../src/train/runReport.ts';
 import { loadWithProgress, trainSession } from '../src/train/session.ts';
-import { type Command, Interrupted, interruptSignal, printEvaluations, runAsProgram } from './cli.ts';
+import { type Command, commandLine, interruptible, runAsProgram } from './cli.ts';
+import { printEvaluations } from './evaluationTables.ts';
 
 const LARGE = 2048;
 const SHEET = { count: 36, size: 128 };
@@ -58,18 +60,22 @@ export const start: Command = {
         describe: 'which engine computes (see doctor)',
         requiresArg: true,
       })
+      .option('overwrite', { type: 'boolean', default: false, describe: 'remove another run that the folder holds' })
       .option('run', { type: 'string', default: 'runs/quickstart', describe: 'run folder', requiresArg: true }),
-  handler: async (args: { set: string[]; run: string; engine: string }) => {
+  handler: async (args: { set: string[]; run: string; engine: string; overwrite: boolean }) => {
     const began = performance.now();
     const engine = await startEngine(args.engine);
-    const experiment = await loadExperiment(quickstartConfig(engine.name), [`engine=${engine.name}`, ...args.set]);
-    // An unfinished quickstart goes on; a finished one starts anew.
+    const experiment = await loadExperiment(quickstartConfig(engine.name), [`engine=${args.engine}`, ...args.set]);
+    // Its own run it goes on with, or does again when finished; anything else in that folder is not its to remove.
     const stored = await readFile(join(args.run, 'config.yaml'), 'utf8').catch(() => undefined);
-    const resume = stored === formatExperiment(experiment) && !existsSync(join(args.run, 'report.html'));
-    const session = { experiment, runPath: args.run, resume, overwrite: true, signal: interruptSignal() };
-    const summary = await trainSession({ ...session, say: console.error });
+    const own = stored === formatExperiment(experiment);
+    const resume = own && !existsSync(join(args.run, 'report.html'));
+    const overwrite = own || args.overwrite;
+    const summary = await interruptible((signal) =>
+      trainSession({ experiment, runPath: args.run, resume, overwrite, signal, say: console.error }),
+    );
     if (summary.interrupted) {
-      throw new Interrupted(`stopped at step ${summary.step}, checkpoint saved; npm start goes on from there`);
+      throw new Interrupted(`stopped at step ${summary.step}; ${commandLine('start')} goes on from there`);
     }
     const run = await RunFolder.open(args.run);
     const model = await openModel(run);
@@ -83,7 +89,7 @@ Done in ${minutes.toFixed(1)} minutes (${(summary.trainingSeconds / 60).toFixed(
   ${report}          reconstructions, samples, curves, per-frequency fidelity
   ${pictures.join('\n  ')}
 and go on with
-  npm run sample -- --run ${args.run} --size 4096x4096 --image ${model.imageNames[0]} --out large.png
+  ${commandLine('sample')} --run ${args.run} --size 4096x4096 --image ${model.imageNames[0]} --out large.png
   tensorboard --logdir runs`);
   },
 };

@@ -1,4 +1,4 @@
-import { messageOf, RunError, UsageError } from './errors.ts';
+import { messageOf, RunError } from './errors.ts';
 
 const REASONS: Record<string, string> = {
   ENOSPC: 'the disk is full; free some space or use another folder',
@@ -23,11 +23,11 @@ export function hasCode(error: unknown, code: string): boolean {
 
 /**
  * What a failed file operation tells the user, in one line: `cannot ACTION PATH: REASON`.
- * An error that already speaks to the user is returned as it is.
+ * An error that is not the system's (it speaks to the user already, or is a fault of the program) stays as it is.
  */
-export function fileError(action: string, path: string, error: unknown): RunError | UsageError {
-  if (error instanceof RunError || error instanceof UsageError) return error;
+export function fileError(action: string, path: string, error: unknown): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  const reason = (code && REASONS[code]) || messageOf(error).split('\n')[0];
+  if (code === undefined) return error;
+  const reason = REASONS[code] || messageOf(error).split('\n')[0];
   return new RunError(`cannot ${action} ${path}: ${reason}`, { cause: error });
 }

@@ -25,3 +25,9 @@ export function keysAt(path: readonly string[], kind: unknown): string[] {
   const matching = alternatives.filter((option) => option.properties?.kind?.const === kind);
   return [...new Set((matching.length > 0 ? matching : alternatives).flatMap((o) => Object.keys(o.properties ?? {})))];
 }
+
+/** Whether the key at a path takes text and nothing else. */
+export function isTextKey(path: readonly string[]): boolean {
+  const node = path.reduce<JsonSchema | undefined>((schema, key) => schema?.properties?.[key], experimentJsonSchema());
+  return node?.type === 'string';
+}

@@ -1,10 +1,11 @@
 /** From a YAML file, what it extends and `--set` overrides to a checked experiment, with errors people can act on. */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { parseDocument, stringify } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, UsageError } from '../errors.ts';
-import { keysAt } from './jsonSchema.ts';
+import { isTextKey, keysAt } from './jsonSchema.ts';
 import { type Experiment, experimentSchema } from './schema.ts';
 
 type Tree = Record<string, unknown>;
@@ -23,19 +24,37 @@ export async function loadExperiment(file: string | undefined, overrides: readon
   // Over the defaults, so that one key of a mapping can be set without repeating its `kind`.
   const conditioner = changed.objective === 'fit' ? { model: { conditioner: { kind: 'direct' } } } : {};
   const defaults = experimentSchema.parse({ objective: conditioner.model ? 'fit' : 'autodecoder', ...conditioner });
-  return checkExperiment(merge(defaults, changed), file ?? '--set');
+  const overridden = overrides.map((override) => override.slice(0, override.indexOf('=')).trim());
+  return checkExperiment(merge(defaults, changed), file ?? '--set', overridden);
 }
 
-/** Checks a plain tree (parsed YAML or JSON); `origin` names it in errors. */
-export function checkExperiment(tree: unknown, origin: string): Experiment {
+/** Checks a plain tree (parsed YAML or JSON); `origin` names it in errors, `--set` does for `overridden` keys. */
+export function checkExperiment(tree: unknown, origin: string, overridden: readonly string[] = []): Experiment {
   const result = experimentSchema.safeParse(tree);
   if (result.success) return result.data;
-  throw new UsageError(result.error.issues.flatMap((issue) => describeIssue(issue, tree, origin)).join('\n'));
+  const lines = result.error.issues.flatMap((issue) => {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [''];
+    const paths = keys.map((key) => [...issue.path, key].join('.').replace(/\.$/, ''));
+    const own = overridden.some((override) =>
+      paths.some((path) => `${path}.`.startsWith(`${override}.`) || `${override}.`.startsWith(`${path}.`)),
+    );
+    return describeIssue(issue, tree, own ? '--set' : origin);
+  });
+  throw new UsageError(lines.join('\n'));
 }
 
-/** Parses the text of a resolved config, as a run folder holds it. */
+/**
+ * Parses the text of a resolved config, as a run folder or a checkpoint holds it.
+ *
+ * @throws UsageError where it is not valid, or not complete: nothing of a run is left to defaults.
+ */
 export function parseExperiment(text: string, origin: string): Experiment {
-  return checkExperiment(parseYaml(text, origin), origin);
+  const tree = parseYaml(text, origin);
+  const experiment = checkExperiment(tree, origin);
+  if (!isDeepStrictEqual(tree, JSON.parse(JSON.stringify(experiment)))) {
+    throw new UsageError(`${origin}: is not the complete config of a run; restore it`);
+  }
+  return experiment;
 }
 
 /** The resolved experiment as YAML: loading it gives the same experiment again. */
@@ -80,7 +99,9 @@ function parseOverride(override: string): Tree {
   if (separator < 1 || keys.some((key) => key === '')) {
     throw new UsageError(`--set ${override}: expected key.path=value, such as train.steps=500`);
   }
-  const document = parseDocument(override.slice(separator + 1));
+  const text = override.slice(separator + 1);
+  // What must be text is text, whatever YAML would make of it: #000000 is a colour there, not a comment.
+  const document = parseDocument(isTextKey(keys) ? JSON.stringify(text) : text);
   if (document.errors.length > 0) throw new UsageError(`--set ${override}: the value is not valid YAML`);
   return keys.reduceRight<unknown>((value, key) => ({ [key]: value }), document.toJS()) as Tree;
 }

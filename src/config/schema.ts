@@ -127,13 +127,18 @@ const evaluateSchema = z.strictObject({
     .default([1, 2, 4])
     .describe('multiples of the training size at which reconstructions are compared with the source'),
   images: positiveInteger.default(64).describe('images compared at scales above 1'),
+  samples: z
+    .int()
+    .nonnegative()
+    .default(1000)
+    .describe('random samples compared with the training images (never more than there are of those); 0: none'),
 });
 
 export const experimentSchema = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[\w.-]+$/, 'may hold letters, digits, ".", "_" and "-"')
+      .regex(/^\w[\w.-]*$/, 'may hold letters, digits, ".", "_" and "-", and starts with a letter or digit')
       .default('experiment')
       .describe('names the run folder: runs/NAME'),
     objective: z

@@ -94,6 +94,17 @@ export class PairedSpectrum {
     return mse;
   }
 
+  /** Adds what another collection of images of this size holds. */
+  merge(other: PairedSpectrum): void {
+    if (other.width !== this.width || other.height !== this.height || other.channels !== this.channels) {
+      throw new RangeError(`a spectrum of ${other.width}x${other.height} into one of ${this.width}x${this.height}`);
+    }
+    for (const key of ['reference', 'estimate', 'cross', 'error'] as const) {
+      for (let k = 0; k < this.energies[key].length; k++) this.energies[key][k] += other.energies[key][k];
+    }
+    this.mses.push(...other.mses);
+  }
+
   private accumulate(plane: Float64Array, difference: Float64Array): void {
     const f = fft2(plane, this.width, this.height);
     const d = fft2(difference, this.width, this.height);

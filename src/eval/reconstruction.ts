@@ -2,7 +2,9 @@
 import { disposeFields } from '../render/drawableField.ts';
 import { imageFields, type Model } from '../render/model.ts';
 import { renderImages } from '../render/render.ts';
-import { PairedSpectrum, pairedEvaluation } from './pairedSpectrum.ts';
+import { octavePartition } from './bands.ts';
+import { PairedImages } from './pairedImages.ts';
+import { type BandFidelity, PairedSpectrum } from './pairedSpectrum.ts';
 import { meanSquaredError, psnrOfMse, summarizePsnr } from './psnr.ts';
 import type { EvaluationResult } from './result.ts';
 
@@ -42,8 +44,23 @@ export async function reconstructionPsnrs(model: Model, reference: Reference): P
   return psnrs;
 }
 
+/** Mean PSNR of the 8-bit reconstructions, in dB, and their fidelity per octave: cheap enough to follow training by. */
+export async function monitorReconstruction(
+  model: Model,
+  reference: Reference,
+): Promise<{ psnr: number; bands: BandFidelity[] }> {
+  const { width, height } = reference;
+  const spectrum = new PairedSpectrum(width, height);
+  let position = 0;
+  for await (const drawn of reconstructions(model, reference)) {
+    spectrum.add(unit(reference.pixels(position++)), unit(drawn));
+  }
+  const psnr = summarizePsnr(spectrum.mses).meanPsnrDb;
+  return { psnr, bands: spectrum.fidelity(octavePartition(width, height)) };
+}
+
 /**
- * Paired per-frequency fidelity of the reconstructions. Both sides are 8-bit images, as people save and see them.
+ * Paired per-frequency fidelity of the reconstructions, PSNR and SSIM, with intervals over images. Both sides are 8-bit images, as people save and see them.
  *
  * @param prefix of the metrics' names: `reconstruction` gives `reconstruction_psnr_db` and the like.
  */
@@ -53,16 +70,13 @@ export async function evaluateReconstruction(
   prefix: string,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<EvaluationResult> {
-  const spectrum = new PairedSpectrum(reference.width, reference.height);
+  const pairs = new PairedImages(reference.width, reference.height);
   let position = 0;
   for await (const drawn of reconstructions(model, reference)) {
-    spectrum.add(unit(reference.pixels(position)), unit(drawn));
+    pairs.add(unit(reference.pixels(position)), unit(drawn));
     onProgress(++position, reference.images.length);
   }
-  const result = pairedEvaluation(spectrum, prefix, 'both sides 8-bit');
-  result.metrics[`${prefix}_psnr_db`] = summarizePsnr(spectrum.mses).meanPsnrDb;
-  result.metrics[`${prefix}_images`] = position;
-  return result;
+  return pairs.evaluation(prefix, 'both sides 8-bit');
 }
 
 /** uint8 to [0,1]. */

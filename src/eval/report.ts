@@ -4,6 +4,7 @@ import type { ReportData } from './reportData.ts';
 import { fidelitySection } from './reportFidelity.ts';
 import { responsivePlot } from './reportPlot.ts';
 import { interpolationsSection, reconstructionsSection, resolutionsSection, samplesSection } from './reportSections.ts';
+import { sampleSpectraSection } from './reportSpectra.ts';
 import { REPORT_STYLE } from './reportStyle.ts';
 
 export type { ReportData } from './reportData.ts';
@@ -30,6 +31,7 @@ ${when(data.resolutions?.drawings, () => resolutionsSection(data.resolutions!))}
 ${when(data.samples, samplesSection)}
 ${when(data.interpolations, interpolationsSection)}
 ${when(data.fidelity?.scales, () => fidelitySection(data.fidelity!))}
+${data.sampleSpectra && sampleSpectraSection(data.sampleSpectra)}
 ${when(data.curves, curvesSection)}
 ${when(data.skipped, skippedSection)}
 ${when(data.commands, commandsSection)}

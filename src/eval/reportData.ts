@@ -1,6 +1,7 @@
 /** What a report shows. Sections without data are left out. */
 import type { BandFidelity } from './pairedSpectrum.ts';
 import type { LinePlot } from './plot.ts';
+import type { SampleSpectraData } from './reportSpectra.ts';
 
 /** An encoded PNG file. */
 export type Png = Uint8Array;
@@ -22,6 +23,7 @@ export interface ReportData {
   resolutions?: ResolutionsData;
   curves?: readonly { plot: LinePlot; caption?: string }[];
   fidelity?: FidelityData;
+  sampleSpectra?: SampleSpectraData;
   /** Files that were not used. */
   skipped?: readonly { name: string; reason: string }[];
   /** The resolved config, as YAML. */

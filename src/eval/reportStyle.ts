@@ -54,6 +54,7 @@ thead th { color: var(--muted); font-weight: 400; border-bottom: 1px solid var(-
 tbody th { padding-top: 26px; font-weight: 600; border-bottom: 1px solid var(--line); }
 tbody:first-of-type th { padding-top: 14px; }
 tbody tr.beyond td { color: var(--muted); }
+.distances .reads { text-align: left; white-space: normal; color: var(--muted); }
 .skipped td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 pre { margin: 0; padding: 16px 18px; overflow-x: auto; background: var(--panel); border-radius: 6px; font: 13px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .command { margin: 0 0 20px; }
@@ -71,7 +72,8 @@ footer { margin-top: 96px; padding-top: 20px; border-top: 1px solid var(--line);
   .facts div { grid-template-columns: 7.5em 1fr; }
   .pairs { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px 14px; }
   .scales { gap: 8px; }
-  .frequencies { font-size: 12px; }
+  .distances .reads, .distances th:last-child { display: none; }
+  .frequencies, .distances { font-size: 12px; }
   .frequencies th, .frequencies td { padding-left: 8px; }
   .frequencies th:first-child, .frequencies td:first-child { padding-left: 0; }
   .frequencies :is(th, td):is(:nth-child(2), :nth-child(3), :nth-child(4), :nth-child(6)) { display: none; }

@@ -8,7 +8,9 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { RunError } from '../errors.ts';
+import { fileError } from '../fileErrors.ts';
 import type { Band } from './bands.ts';
+import type { Interval } from './bootstrap.ts';
 
 /** A band's edges and modes, and numbers about it. */
 export type BandEntry = Band & Record<string, number | string>;
@@ -18,10 +20,14 @@ export interface EvaluationResult {
   protocol: string;
   /** The flat numbers; names are unique within a run and say the unit (`reconstruction_psnr_db`). */
   metrics: Record<string, number>;
+  /** 95 % intervals of some of the metrics, by the metric's name. */
+  intervals?: Record<string, Interval>;
   /** Few, wide bands that people read. */
   bands?: BandEntry[];
   /** The finest bands. */
   rings?: BandEntry[];
+  /** Of single images, by name. */
+  images?: Record<string, number | string>[];
 }
 
 /** Writes of one summary wait for each other: each reads what the last one left. */
@@ -50,7 +56,9 @@ export async function writeEvaluation(folder: string, metric: string, result: Ev
     key,
     write.catch(() => undefined),
   );
-  return write;
+  return write.catch((error: unknown) => {
+    throw fileError('write the evaluation in', folder, error);
+  });
 }
 
 /** The flat numbers of a run's `eval` folder; empty where there are none yet. */

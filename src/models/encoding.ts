@@ -188,17 +188,6 @@ function fourierWriter(
   };
 }
 
-/** `makeGridEncoder(…).rows(…)` for a single use. */
-export function encodeRows(
-  encoding: Encoding,
-  view: View,
-  firstRow = 0,
-  rowCount = view.height,
-  attenuation?: Float64Array,
-): Float32Array {
-  return makeGridEncoder(encoding, view, attenuation).rows(firstRow, rowCount);
-}
-
 /** `footprintAttenuation` of a view, for a model trained on full images of the given size. */
 export function viewAttenuation(encoding: Encoding, view: View, training: View): Float64Array | undefined {
   const [footprint, trainingFootprint] = [pixelFootprint(view), pixelFootprint(training)];

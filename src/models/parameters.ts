@@ -1,4 +1,5 @@
 /** Parameters are data: a flat record from a dotted name to a tensor, as checkpoints hold it. */
+import { UsageError } from '../errors.ts';
 import { Random } from '../random.ts';
 import { type Tensor, tf } from '../tf.ts';
 
@@ -26,6 +27,11 @@ export function parameterCount(parameters: Parameters): number {
   return Object.values(parameters).reduce((sum, tensor) => sum + tensor.size, 0);
 }
 
+/** Values of a tensor of that shape, if a model of this project can hold it at all. */
 function product(shape: readonly number[]): number {
-  return shape.reduce((total, size) => total * size, 1);
+  const values = shape.reduce((total, size) => total * size, 1);
+  if (values <= 2 ** 29) return values;
+  throw new UsageError(
+    `the model needs a tensor of ${values.toExponential(1)} values [${shape}]; lower model.field.width, model.encoding.frequencies or model.conditioner.mapping`,
+  );
 }

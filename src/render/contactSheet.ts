@@ -16,6 +16,13 @@ export interface SheetOptions {
   background?: readonly [red: number, green: number, blue: number];
 }
 
+/** Columns and size of the sheet that `contactSheet` makes of `count` images. */
+export function sheetSize(count: number, width: number, height: number, options: SheetOptions = {}) {
+  const columns = Math.min(count, options.columns ?? Math.ceil(Math.sqrt((count * height) / width)));
+  const { gap = 2 } = options;
+  return { columns, width: columns * (width + gap) + gap, height: Math.ceil(count / columns) * (height + gap) + gap };
+}
+
 /**
  * Packs images row by row, left to right. For pairs (original, reconstruction) hand them over alternately, with an
  * even number of columns.
@@ -29,12 +36,10 @@ export function contactSheet(
   options: SheetOptions = {},
 ): RgbImage {
   if (images.length === 0) throw new RangeError('a sheet needs at least one image');
-  const columns = Math.min(images.length, options.columns ?? Math.ceil(Math.sqrt((images.length * height) / width)));
+  const { columns, width: sheetWidth, height: sheetHeight } = sheetSize(images.length, width, height, options);
   const { gap = 2, background = [255, 255, 255] } = options;
   if (!Number.isInteger(columns) || columns < 1) throw new RangeError(`columns must be positive, got ${columns}`);
   if (!Number.isInteger(gap) || gap < 0) throw new RangeError(`gap must be a number of pixels, got ${gap}`);
-  const sheetWidth = columns * (width + gap) + gap;
-  const sheetHeight = Math.ceil(images.length / columns) * (height + gap) + gap;
   const pixels = new Uint8Array(sheetWidth * sheetHeight * 3);
   for (let i = 0; i < pixels.length; i++) pixels[i] = background[i % 3];
   images.forEach((image, index) => {

@@ -41,7 +41,7 @@ function chunk(type: string, data: Uint8Array): Buffer {
   bytes.writeUInt32BE(data.length, 0);
   bytes.write(type, 4, 'latin1');
   bytes.set(data, 8);
-  bytes.writeUInt32BE(crc32(bytes.subarray(4, -4)), data.length + 8);
+  bytes.writeUInt32BE(zlib.crc32(bytes.subarray(4, -4)), data.length + 8);
   return bytes;
 }
 
@@ -136,18 +136,3 @@ function filterLine(
   piece[at] = FILTERS[best].type;
   piece.set(candidates[best], at + 1);
 }
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-/** CRC-32 (PNG annex D), for Node below 20.15, whose zlib has none. */
-export function crc32ByTable(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
-  return ~crc >>> 0;
-}
-
-const crc32: (bytes: Uint8Array) => number = zlib.crc32 ?? crc32ByTable;

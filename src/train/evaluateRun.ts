@@ -1,13 +1,21 @@
-/** Evaluates a run's reconstructions at every scale where there is ground truth. */
-
+/** Evaluates a run: reconstructions at every scale where there is ground truth, samples, agreement between sizes. */
 import { UsageError } from '../errors.ts';
 import { evaluateReconstruction } from '../eval/reconstruction.ts';
 import { type EvaluationResult, writeEvaluation } from '../eval/result.ts';
+import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
 import type { OpenedModel } from './model.ts';
 import { Progress } from './progress.ts';
 import type { RunFolder } from './runFolder.ts';
 import { referenceOf, spread } from './runLog.ts';
 import { loadWithProgress } from './session.ts';
+import { EventWriter } from './tensorboard/eventWriter.ts';
+
+export interface RunEvaluation {
+  reconstructions: ScaleEvaluation[];
+  /** Of models with latents. */
+  samples?: EvaluationResult;
+  scaleConsistency: EvaluationResult;
+}
 
 export interface ScaleEvaluation {
   /** Multiple of the training size. */
@@ -18,13 +26,14 @@ export interface ScaleEvaluation {
 
 /**
  * Writes `eval/reconstruction.json` (all training images, at their size) and `eval/reconstruction_xK.json` (some of
- * them, at K times the size, against what the source says they look like there), and `eval/summary.json`.
+ * them, at K times the size, against what the source says they look like there), `eval/samples.json`,
+ * `eval/scale_consistency.json` and `eval/summary.json`; and all numbers for TensorBoard, at the checkpoint's step.
  */
 export async function evaluateRun(
   run: RunFolder,
   model: OpenedModel,
   say: (line: string) => void,
-): Promise<ScaleEvaluation[]> {
+): Promise<RunEvaluation> {
   const { experiment } = model;
   const images = await loadWithProgress(experiment, say);
   if (images.names.join('\n') !== model.imageNames.join('\n')) {
@@ -32,8 +41,8 @@ export async function evaluateRun(
   }
   const evaluations: ScaleEvaluation[] = [];
   for (const scale of experiment.evaluate.scales) {
-    if (scale > images.nativeScale) {
-      say(`no ground truth at ${scale}x the training size: the images have ${images.nativeScale.toFixed(1)}x`);
+    if (scale > 1 && scale > images.nativeScale) {
+      say(`no ground truth at ${scale}x: the smallest image has ${images.nativeScale.toFixed(1)}x the training size`);
       continue;
     }
     const indices = spread(images.count, scale === 1 ? images.count : experiment.evaluate.images);
@@ -51,5 +60,22 @@ export async function evaluateRun(
     await writeEvaluation(run.evaluation, name, result);
     evaluations.push({ scale, name, result });
   }
-  return evaluations;
+  const samples = await evaluateSamples(run, model, images, say);
+  const scaleConsistency = await evaluateScales(run, model);
+  const results = [...evaluations.map(({ result }) => result), ...(samples ? [samples] : []), scaleConsistency];
+  await logScalars(run, model.step, results);
+  return { reconstructions: evaluations, samples, scaleConsistency };
+}
+
+/**
+ * Into a folder of its own, which TensorBoard shows as run `NAME/eval`: an event file beside the training's would hide
+ * what those hold of later steps. Like the JSON files, it shows the last evaluation of a step, and none of later steps.
+ */
+async function logScalars(run: RunFolder, step: number, results: readonly EvaluationResult[]): Promise<void> {
+  const events = await EventWriter.open(run.evaluation, { startStep: step - 1 });
+  const finite = results.flatMap(({ metrics }) =>
+    Object.entries(metrics).filter(([, value]) => Number.isFinite(value)),
+  );
+  events.scalars(Object.fromEntries(finite.map(([name, value]) => [`evaluation/${name}`, value])), step);
+  events.close();
 }

@@ -6,29 +6,32 @@
  * Everything random is a function of (seed, step), so a resumed run continues as if it had never stopped.
  */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { formatExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
-import { batchIndices, gatherTargets, pointIndices } from '../data/batches.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { RunError } from '../errors.ts';
-import { fullView } from '../grid.ts';
-import { makeGridEncoder } from '../models/encoding.ts';
 import { makeGenerator } from '../models/generator.ts';
-import { Random } from '../random.ts';
 import { tf } from '../tf.ts';
+import { Batches } from './batch.ts';
 import { CheckpointStore } from './checkpoints.ts';
+import { checkpointMetadata, requireSameRun } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 import { RunLog } from './runLog.ts';
 import { disposeState, initialState, restoreState, stateTensors, type TrainState } from './state.ts';
-import { applyGradients, type Batch, globalNorm, lossAndGradients, type StepResult } from './step.ts';
+import { applyGradients, lossAndGradients } from './step.ts';
 
 export interface TrainOptions {
   experiment: Experiment;
   images: ImageSet;
   run: RunFolder;
-  /** Continue from the run's latest checkpoint. */
+  /** Continue from the run's latest checkpoint; a run that has none yet starts. */
   resume: boolean;
+  /** What computes, in words, for env.json. */
+  engine: string;
   /** Ends the run after the current step, with a checkpoint. */
   signal?: AbortSignal;
+  /** Where warnings go, a line each. */
+  say?: (line: string) => void;
 }
 
 export interface TrainSummary {
@@ -38,7 +41,6 @@ export interface TrainSummary {
   interrupted: boolean;
   /** Wall-clock time of training in this session, without loading and starting. */
   trainingSeconds: number;
-  warnings: string[];
 }
 
 /**
@@ -47,128 +49,105 @@ export interface TrainSummary {
  * @throws RunError where the loss is no longer finite (the last good checkpoint stays), a checkpoint can't be used or
  *   the disk is full.
  */
-export async function train({ experiment, images, run, resume, signal }: TrainOptions): Promise<TrainSummary> {
-  const { seed, train: settings } = experiment;
-  const generator = makeGenerator(experiment.model, seed);
-  const training = fullView(images.width, images.height);
-  const state = initialState(experiment, generator, images.count);
+export async function train(options: TrainOptions): Promise<TrainSummary> {
+  const { experiment, images, run, resume, engine, signal, say = () => {} } = options;
+  const { train: settings } = experiment;
+  const generator = makeGenerator(experiment.model, experiment.seed);
   const checkpoints = new CheckpointStore(run.checkpoints);
-  const warnings: string[] = [];
-
-  // A run that was stopped before its first checkpoint starts anew.
-  if (resume && (await checkpoints.steps()).length > 0) {
-    const checkpoint = await checkpoints.load('latest');
-    if (checkpoint.warning) warnings.push(checkpoint.warning);
-    restoreState(state, checkpoint.tensors, checkpoint.step, checkpoint.path);
-    requireSameImages(checkpoint.metadata, images, checkpoint.path);
-  }
-
-  const encoder = makeGridEncoder(generator.encoding, training);
-  const pixelCount = images.width * images.height;
-  const points = Math.min(settings.points, pixelCount);
-  const fit = experiment.objective === 'fit';
-  const batchSize = fit ? images.count : Math.min(settings.batch, images.count);
-  const everyImage = Int32Array.from({ length: images.count }, (_, i) => i);
-  // Where every step sees every pixel, their features are the same each time.
-  const allFeatures = points === pixelCount ? encoder.tensor({ firstRow: 0, rowCount: images.height }) : undefined;
-
-  const batchOf = (step: number): Batch => {
-    // A fit's fields lie in the order of the images, and all of them are trained in every step.
-    const drawn = fit ? everyImage : batchIndices(seed, step, batchSize, images.count);
-    const pixels = pointIndices(seed, step, points, pixelCount);
-    const noise = generator.latentSize > 0 && settings.latentNoise > 0;
-    const noiseValues = () =>
-      new Random(seed, 'noise', step).normals(batchSize * generator.latentSize, settings.latentNoise);
-    return {
-      images: drawn,
-      features: allFeatures ?? encoder.tensor(pixels),
-      targets: tf.tensor3d(gatherTargets(images, drawn, pixels), [batchSize, points, 3]),
-      latentNoise: noise ? tf.tensor2d(noiseValues(), [batchSize, generator.latentSize]) : undefined,
-      visits: Math.floor(step / Math.floor(images.count / batchSize)) + 1,
-    };
-  };
-
-  const metadata = {
-    names: JSON.stringify(images.names),
-    images: images.digest,
-    size: `${images.width}x${images.height}`,
-  };
-  const log = await RunLog.open({ experiment, images, generator, run, state, resumed: resume });
-  const save = async (best = false) => {
-    const tensors = await stateTensors(state);
-    for (const [name, { data }] of Object.entries(tensors)) {
-      if (!(data as Float32Array).every(Number.isFinite)) {
-        throw new RunError(
-          `step ${state.step}: ${name} is no longer finite; the checkpoints in ${run.checkpoints} stay as they are`,
-        );
+  const metadata = checkpointMetadata(experiment, images);
+  const state = initialState(experiment, generator, images.count);
+  const batches = new Batches(experiment, generator, images);
+  let log: RunLog | undefined;
+  let [finished, saved] = [false, 0];
+  try {
+    if (resume && (await checkpoints.steps()).length > 0) {
+      const checkpoint = await checkpoints.load('latest');
+      if (checkpoint.warning) say(checkpoint.warning);
+      requireSameRun(checkpoint, experiment, metadata);
+      restoreState(state, checkpoint.tensors, checkpoint.step, checkpoint.path);
+      if (state.step >= settings.steps) {
+        say(`already trained to step ${state.step} of ${settings.steps}: nothing to do`);
+        return { step: state.step, interrupted: false, trainingSeconds: 0 };
       }
     }
-    log.flush();
-    await checkpoints.save(state.step, tensors, metadata, { best });
-  };
+    // Only now, when nothing speaks against this session, is the run folder changed.
+    await run.writeConfig(formatExperiment(experiment));
+    await run.writeEnvironment(engine);
+    log = await RunLog.open({ experiment, images, generator, run, state, resumed: resume });
+    saved = state.step;
+    let bestPsnr = log.bestPsnr;
+    const started = performance.now();
 
-  const started = performance.now();
-  let bestPsnr = log.bestPsnr;
-  let saved = state.step;
-  try {
+    const save = async (best: boolean) => {
+      log?.flush();
+      await saveCheckpoint(checkpoints, state, metadata, best);
+      saved = state.step;
+    };
+
     while (state.step < settings.steps) {
       await eventLoopTurn(); // lets Ctrl-C in: nothing else in a step waits on a CPU engine
       if (signal?.aborted) break;
-      const batch = batchOf(state.step);
-      const result = lossAndGradients(experiment, generator, state, batch);
-      const [loss] = await result.loss.data();
-      if (!Number.isFinite(loss)) await stopForLoss(loss, state, result, run);
 
+      const batch = batches.at(state.step);
+      const result = lossAndGradients(experiment, generator, state, batch);
       const logged = (state.step + 1) % settings.logEverySteps === 0 || state.step + 1 === settings.steps;
-      const before = logged
-        ? tf.tidy(() => Object.values(state.adam).map(({ parameter }) => tf.add(parameter, 0)))
-        : [];
-      applyGradients(experiment, state, result.gradients, batch);
-      log.progress(state.step, loss);
-      if (logged) await log.step(state, result, before);
-      tf.dispose([before, result.loss, result.meanSquaredError, result.gradients, batch.targets]);
-      tf.dispose([batch.latentNoise ?? [], allFeatures ? [] : batch.features]);
+      // Copies of the parameters, to see how far the update moves them.
+      const before = tf.tidy(() =>
+        logged ? Object.values(state.adam).map(({ parameter }) => tf.add(parameter, 0)) : [],
+      );
+      try {
+        const [loss] = await result.loss.data();
+        if (!Number.isFinite(loss)) throw await divergence(loss, state, log, checkpoints);
+        applyGradients(experiment, state, result.gradients, batch);
+        log.progress(state.step, loss);
+        if (logged) await log.step(state, result, before);
+      } finally {
+        tf.dispose([before, result.loss, result.meanSquaredError, result.gradients]);
+        batches.release(batch);
+      }
 
       if (state.step % settings.sampleEverySteps === 0 || state.step === settings.steps) {
         const psnr = await log.samples(state);
-        if (psnr > bestPsnr) {
-          bestPsnr = psnr;
-          await save(true);
-          saved = state.step;
-        }
+        if (psnr > bestPsnr) await save(true);
+        bestPsnr = Math.max(bestPsnr, psnr);
       }
-      if (saved < state.step && state.step % settings.checkpointEverySteps === 0) {
-        await save();
-        saved = state.step;
-      }
+      if (saved < state.step && state.step % settings.checkpointEverySteps === 0) await save(false);
     }
-    if (saved < state.step) await save();
+    if (saved < state.step) await save(false);
+    finished = state.step === settings.steps;
+    return { step: state.step, interrupted: !finished, trainingSeconds: (performance.now() - started) / 1000 };
   } finally {
-    allFeatures?.dispose();
+    batches.dispose();
     disposeState(state);
-    log.close(state.step === settings.steps);
+    log?.close(finished);
   }
-  return {
-    step: state.step,
-    interrupted: state.step < settings.steps,
-    trainingSeconds: (performance.now() - started) / 1000,
-    warnings,
-  };
 }
 
-/** Ends a run whose loss is NaN or infinite, saying where and how large the gradient had become. */
-async function stopForLoss(loss: number, state: TrainState, result: StepResult, run: RunFolder): Promise<never> {
-  const norm = await globalNorm(Object.values(result.gradients));
-  throw new RunError(
-    `the loss became ${loss} at step ${state.step + 1} (gradient norm ${norm}); the last good checkpoint is kept in ` +
-      `${run.checkpoints}: resume from it with a lower train.learningRate`,
-  );
+async function saveCheckpoint(
+  checkpoints: CheckpointStore,
+  state: TrainState,
+  metadata: Record<string, string>,
+  best: boolean,
+): Promise<void> {
+  const tensors = await stateTensors(state);
+  for (const [name, { data }] of Object.entries(tensors)) {
+    if ((data as Float32Array).every(Number.isFinite)) continue;
+    throw new RunError(`step ${state.step}: ${name} is no longer finite; ${await wayBack(checkpoints)}`);
+  }
+  await checkpoints.save(state.step, tensors, metadata, { best });
 }
 
-function requireSameImages(metadata: Record<string, string>, images: ImageSet, origin: string): void {
-  if (metadata.images === images.digest) return;
-  if (metadata.names === JSON.stringify(images.names)) return; // same images, touched or re-encoded
-  throw new RunError(
-    `${origin}: was trained on other images than data.path holds now; restore them or start a new run`,
-  );
+/** What ends a run whose loss is NaN or infinite: where, how large the gradient had been, and what to do. */
+async function divergence(loss: number, state: TrainState, log: RunLog, checkpoints: CheckpointStore) {
+  const { step, norm } = log.lastGradientNorm;
+  const gradient =
+    step > 0 ? `gradient norm ${norm.toPrecision(3)} at step ${step}, the last one logged` : 'in the first steps';
+  return new RunError(`the loss became ${loss} at step ${state.step + 1} (${gradient}); ${await wayBack(checkpoints)}`);
+}
+
+async function wayBack(checkpoints: CheckpointStore): Promise<string> {
+  const last = (await checkpoints.steps()).at(-1);
+  return last === undefined
+    ? 'no checkpoint was saved yet: start again with a lower train.learningRate'
+    : `the checkpoint of step ${last} is kept: resume with a lower train.learningRate`;
 }

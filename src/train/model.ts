@@ -1,13 +1,12 @@
 /** Opens what a run trained. */
 import type { Experiment } from '../config/schema.ts';
 import { trainingSize } from '../config/schema.ts';
-import { RunError } from '../errors.ts';
 import { fullView } from '../grid.ts';
 import { makeGenerator } from '../models/generator.ts';
-import type { Parameters } from '../models/parameters.ts';
 import type { Model } from '../render/model.ts';
 import { tf } from '../tf.ts';
 import { CheckpointStore } from './checkpoints.ts';
+import { checkpointExperiment } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 import { storedParameters } from './state.ts';
 
@@ -27,31 +26,23 @@ export interface OpenedModel extends Model {
  * @throws RunError where there is no checkpoint or it can't be used.
  */
 export async function openModel(run: RunFolder, which: 'latest' | 'best' | number = 'latest'): Promise<OpenedModel> {
-  const experiment = await run.readExperiment();
-  const { tensors, step, metadata, path, warning } = await new CheckpointStore(run.checkpoints).load(which);
+  const checkpoint = await new CheckpointStore(run.checkpoints).load(which);
+  // The checkpoint's own config, so that the model always fits its tensors, whatever config.yaml says by now.
+  const experiment = checkpointExperiment(checkpoint);
   const generator = makeGenerator(experiment.model, experiment.seed);
-  const parameters: Parameters = Object.fromEntries(
-    Object.entries(storedParameters(tensors)).map(([name, { data, shape }]) => [
-      name,
-      tf.tensor(data as Float32Array, shape),
-    ]),
-  );
-  for (const [layer, { inputs, outputs }] of generator.spec.layers.entries()) {
-    const kernel = parameters[`field.${layer}.kernel`];
-    if (kernel?.shape.slice(-2).join() === `${inputs},${outputs}`) continue;
-    throw new RunError(`${path}: belongs to another config than ${run.config}: field.${layer}.kernel does not fit`);
-  }
+  const stored = Object.entries(storedParameters(checkpoint.tensors));
   const { width, height } = trainingSize(experiment.data);
-  const imageNames = JSON.parse(metadata.names) as string[];
   return {
     experiment,
-    step,
-    checkpoint: path,
-    warning,
     generator,
-    parameters,
+    step: checkpoint.step,
+    checkpoint: checkpoint.path,
+    warning: checkpoint.warning,
+    parameters: Object.fromEntries(
+      stored.map(([name, { data, shape }]) => [name, tf.tensor(data as Float32Array, shape)]),
+    ),
     training: fullView(width, height),
-    imageNames,
+    imageNames: JSON.parse(checkpoint.metadata.names) as string[],
   };
 }
 

@@ -61,14 +61,8 @@ export class RunFolder {
       await mkdir(path, { recursive: true });
       lock = await RunLock.acquire(path);
       const folder = new RunFolder(path, lock);
-      if (!resume && folder.holdsRun()) {
-        if (!overwrite) {
-          throw new UsageError(
-            `${path} already holds a run; continue it with --resume, or choose another folder with --run`,
-          );
-        }
-        await folder.clear();
-      }
+      RunFolder.requireFree(path, { resume, overwrite });
+      if (!resume && folder.holdsRun()) await folder.clear();
       for (const part of [folder.checkpoints, folder.samples, folder.evaluation])
         await mkdir(part, { recursive: true });
       return folder;
@@ -76,6 +70,18 @@ export class RunFolder {
       await lock?.release();
       throw fileError('create the run folder', path, error);
     }
+  }
+
+  /**
+   * Refuses a folder that holds a run which is neither to be continued nor removed.
+   *
+   * @throws UsageError saying what to do.
+   */
+  static requireFree(path: string, { resume, overwrite = false }: { resume: boolean; overwrite?: boolean }): void {
+    if (resume || overwrite || !new RunFolder(path).holdsRun()) return;
+    throw new UsageError(
+      `${path} already holds a run; continue it with --resume, remove it with --overwrite, or choose another folder with --run`,
+    );
   }
 
   /**
@@ -118,17 +124,21 @@ export class RunFolder {
     return parseExperiment(text, this.config);
   }
 
+  /** What env.json says; undefined where it is missing or damaged: it is only a record. */
+  async readEnvironment(): Promise<(Environment & { earlierSessions?: Environment[] }) | undefined> {
+    try {
+      return JSON.parse(await readFile(this.environment, 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Writes env.json: this session's environment, and under `earlierSessions` those of a run that was resumed. */
   async writeEnvironment(engine: string): Promise<Environment> {
+    const { earlierSessions = [], ...previous } = (await this.readEnvironment()) ?? {};
     const environment = await describeEnvironment(engine);
-    let earlierSessions: Environment[] = [];
-    try {
-      const { earlierSessions: earlier = [], ...previous } = JSON.parse(await readFile(this.environment, 'utf8'));
-      earlierSessions = [...earlier, previous];
-    } catch {
-      // A new run, or a file that somebody damaged: it is only a record.
-    }
-    await this.write(this.environment, `${JSON.stringify({ ...environment, earlierSessions }, null, 2)}\n`);
+    const sessions = 'startedAt' in previous ? [...earlierSessions, previous] : earlierSessions;
+    await this.write(this.environment, `${JSON.stringify({ ...environment, earlierSessions: sessions }, null, 2)}\n`);
     return environment;
   }
 

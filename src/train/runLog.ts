@@ -5,7 +5,7 @@ import { formatExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { psnrOfMse } from '../eval/psnr.ts';
-import { type Reference, reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts';
+import { monitorReconstruction, type Reference, reconstructions } from '../eval/reconstruction.ts';
 import { fileError } from '../fileErrors.ts';
 import { fullView } from '../grid.ts';
 import type { Generator } from '../models/generator.ts';
@@ -26,6 +26,8 @@ import { EventWriter } from './tensorboard/eventWriter.ts';
 
 /** Name of the monitored reconstruction quality, in dB. */
 export const MONITORED_PSNR = 'reconstruction/psnr_db';
+/** Followed by an octave in cycles per image: signal-to-noise ratio of the monitored reconstructions there. */
+export const MONITORED_SNR = 'spectrum/snr_db_';
 
 /** Images compared and shown while training; the final evaluation takes all. */
 const MONITORED_IMAGES = 64;
@@ -44,6 +46,8 @@ export class RunLog {
   private readonly started = performance.now();
   private lastLogged: { step: number; at: number };
   private recentLoss = Number.NaN;
+  /** Of the last logged step; step 0 where none was logged yet. */
+  lastGradientNorm = { step: 0, norm: Number.NaN };
   private readonly reporter: Progress;
 
   private constructor(
@@ -69,7 +73,8 @@ export class RunLog {
       Number.NEGATIVE_INFINITY,
     );
     const log = new RunLog(options, metrics, events, earlier.at(-1)?.wallSeconds ?? 0, bestPsnr);
-    if (!resumed) {
+    // A run that was stopped before its first checkpoint starts anew, and says what it is again.
+    if (state.step === 0) {
       const parameters = Object.fromEntries(
         Object.entries(state.adam).map(([name, { parameter }]) => [name, parameter]),
       );
@@ -102,12 +107,13 @@ export class RunLog {
     const after = Object.values(state.adam).map(({ parameter }) => parameter);
     const changes = tf.tidy(() => after.map((parameter, i) => tf.sub(parameter, before[i])));
     const now = performance.now();
+    this.lastGradientNorm = { step: state.step, norm: await globalNorm(Object.values(result.gradients)) };
     const [[loss], [meanSquaredError]] = await Promise.all([result.loss.data(), result.meanSquaredError.data()]);
     this.write(state.step, {
       'train/loss': loss,
       'train/psnr_db': psnrOfMse(meanSquaredError),
       'train/learning_rate': train.learningRate * scheduleFactor(train.schedule, state.step - 1, train.steps),
-      'norm/gradient': await globalNorm(Object.values(result.gradients)),
+      'norm/gradient': this.lastGradientNorm.norm,
       'norm/parameters': await globalNorm(after),
       'norm/update': await globalNorm(changes),
       'time/steps_per_second': (1000 * (state.step - this.lastLogged.step)) / (now - this.lastLogged.at),
@@ -117,7 +123,7 @@ export class RunLog {
   }
 
   /**
-   * A sampled step: monitored PSNR, sheets of reconstructions and samples, histograms of parameters.
+   * A sampled step: monitored PSNR and SNR per octave, sheets of reconstructions and samples, histograms of parameters.
    *
    * @returns the monitored PSNR, in dB.
    */
@@ -125,9 +131,14 @@ export class RunLog {
     const { images, generator } = this.options;
     const training = fullView(images.width, images.height);
     const model: Model = { generator, parameters: drawingParameters(state), training, imageNames: images.names };
-    const psnrs = await reconstructionPsnrs(model, referenceOf(images, spread(images.count, MONITORED_IMAGES)));
-    const psnr = psnrs.reduce((sum, value) => sum + value, 0) / psnrs.length;
-    this.write(state.step, { [MONITORED_PSNR]: psnr });
+    const { psnr, bands } = await monitorReconstruction(
+      model,
+      referenceOf(images, spread(images.count, MONITORED_IMAGES)),
+    );
+    this.write(state.step, {
+      [MONITORED_PSNR]: psnr,
+      ...Object.fromEntries(bands.map(({ name, snrDb }) => [MONITORED_SNR + name, snrDb])),
+    });
 
     const shown = referenceOf(images, spread(images.count, SHOWN_IMAGES));
     const pairs: Uint8Array[] = [];

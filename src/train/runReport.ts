@@ -1,15 +1,16 @@
 /** Puts a run's report together: draws what it shows, reads what it quotes. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { formatExperiment } from '../config/load.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import type { BandFidelity } from '../eval/pairedSpectrum.ts';
+import type { LinePlot } from '../eval/plot.ts';
 import { meanSquaredError, psnrOfMse } from '../eval/psnr.ts';
 import { reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts';
 import { renderReport } from '../eval/report.ts';
 import type { FidelityAtScale, ReportData } from '../eval/reportData.ts';
 import { readEvaluation, readSummary } from '../eval/result.ts';
+import { fileError } from '../fileErrors.ts';
 import { fullView } from '../grid.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { interpolateLatents } from '../render/interpolation.ts';
@@ -20,7 +21,7 @@ import { type MetricsEntry, readMetrics } from './metricsLog.ts';
 import type { OpenedModel } from './model.ts';
 import { formatDuration } from './progress.ts';
 import type { RunFolder } from './runFolder.ts';
-import { MONITORED_PSNR, pngOf, referenceOf, spread } from './runLog.ts';
+import { MONITORED_PSNR, MONITORED_SNR, pngOf, referenceOf, spread } from './runLog.ts';
 import { describeModel, loadWithProgress } from './session.ts';
 
 const SHOWN_PAIRS = 16;
@@ -41,7 +42,7 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
   const { experiment } = model;
   const images = await loadWithProgress(experiment, say);
   const entries = await readMetrics(run.metrics);
-  const environment = JSON.parse(await readFile(run.environment, 'utf8')) as Environment;
+  const environment = await run.readEnvironment();
   const summary = await readSummary(run.evaluation);
   const seconds = entries.at(-1)?.wallSeconds ?? 0;
   const psnr = summary.reconstruction_psnr_db;
@@ -60,8 +61,12 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
         label: 'Training',
         text: `${experiment.objective}, ${images.width}×${images.height} pixels, seed ${experiment.seed}`,
       },
-      { label: 'Engine', text: environment.engine },
-      { label: 'Machine', text: `${environment.cpu.count} × ${environment.cpu.model}, Node ${environment.node}` },
+      ...(environment
+        ? [
+            { label: 'Engine', text: environment.engine },
+            { label: 'Machine', text: `${environment.cpu.count} × ${environment.cpu.model}, Node ${environment.node}` },
+          ]
+        : []),
       { label: 'Checkpoint', text: `step ${model.step}` },
     ],
     reconstructions: await reconstructionPairs(model, images),
@@ -69,6 +74,7 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
     interpolations: await interpolationStrips(model),
     resolutions: await resolutionDrawings(model, images),
     fidelity: await fidelityOf(run, model),
+    sampleSpectra: await sampleSpectraOf(run),
     curves: curvesOf(entries),
     skipped: images.skipped,
     config: formatExperiment(experiment),
@@ -81,10 +87,17 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
       { purpose: 'Measure it', command: `npm run evaluate -- --run ${run.path}` },
       { purpose: 'Watch it', command: 'tensorboard --logdir runs' },
     ],
-    footer: `Chladni ${environment.packages.chladni}${environment.git ? `, commit ${environment.git.commit.slice(0, 10)}` : ''}, trained ${environment.startedAt.slice(0, 10)}`,
+    footer: environment && footerOf(environment),
   };
-  await writeFileAtomically(run.report, renderReport(data));
+  await writeFileAtomically(run.report, renderReport(data)).catch((error: unknown) => {
+    throw fileError('write', run.report, error);
+  });
   return run.report;
+}
+
+function footerOf({ packages, git, startedAt }: Environment): string {
+  const commit = git ? `, commit ${git.commit.slice(0, 10)}` : '';
+  return `Chladni ${packages.chladni}${commit}, trained ${startedAt.slice(0, 10)}`;
 }
 
 function summaryOf(model: OpenedModel, images: ImageSet): string {
@@ -195,6 +208,12 @@ async function fidelityOf(run: RunFolder, { experiment, training }: OpenedModel)
   return { trainingNyquist: Math.min(training.width, training.height) / 2, scales };
 }
 
+async function sampleSpectraOf(run: RunFolder): Promise<ReportData['sampleSpectra']> {
+  const read = (name: string) => readEvaluation(join(run.evaluation, `${name}.json`));
+  const samples = await read('samples');
+  return samples && { samples, scaleConsistency: await read('scale_consistency') };
+}
+
 function curvesOf(entries: readonly MetricsEntry[]): ReportData['curves'] {
   const series = (key: string, name: string) => {
     const points = entries.filter((entry) => key in entry);
@@ -221,6 +240,29 @@ function curvesOf(entries: readonly MetricsEntry[]): ReportData['curves'] {
       },
       caption:
         'Batches are noisy and seen through the weights of the moment; reconstructions are drawn with the averaged weights.',
+    },
+    ...bandCurves(entries, series),
+  ];
+}
+
+/** One line an octave; runs logged without them have none. */
+function bandCurves(
+  entries: readonly MetricsEntry[],
+  series: (key: string, name: string) => LinePlot['series'][number],
+): NonNullable<ReportData['curves']> {
+  const logged = entries.find((entry) => `${MONITORED_SNR}dc` in entry) ?? {};
+  const octaves = Object.keys(logged).filter((key) => key.startsWith(MONITORED_SNR) && /\d$/.test(key));
+  if (octaves.length === 0) return [];
+  return [
+    {
+      plot: {
+        title: 'Signal-to-noise ratio per octave',
+        x: { label: 'step' },
+        y: { label: 'SNR (dB)' },
+        series: octaves.map((key) => series(key, `${key.slice(MONITORED_SNR.length).replace('-', '–')} cycles`)),
+      },
+      caption:
+        'Of reconstructions, by cycles per image. Low frequencies come first and stay ahead: the spectral bias of coordinate networks.',
     },
   ];
 }

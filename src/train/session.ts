@@ -1,9 +1,9 @@
 /** A session of training from the command line: data, engine, run folder, loop. */
-import { formatExperiment } from '../config/load.ts';
 import { type Experiment, trainingSize } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { loadImages, skippedReport } from '../data/loadImages.ts';
 import { startEngine } from '../engine/engine.ts';
+import { Interrupted } from '../errors.ts';
 import { makeGenerator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
 import { tidy } from '../tf.ts';
@@ -27,12 +27,13 @@ export interface SessionOptions {
 export async function loadWithProgress(
   experiment: Experiment,
   say: (line: string) => void,
-  options: { scale?: number; images?: readonly number[] } = {},
+  { signal, ...options }: { scale?: number; images?: readonly number[]; signal?: AbortSignal } = {},
 ): Promise<ImageSet> {
   let progress: Progress | undefined;
   const images = await loadImages(experiment.data, {
     ...options,
     onProgress: (done, total) => {
+      if (signal?.aborted) throw new Interrupted('stopped while preparing images; nothing was trained');
       progress ??= new Progress({ label: 'prepare images', total, unit: 'images' });
       progress.update(done);
     },
@@ -68,18 +69,24 @@ export function describeModel(experiment: Experiment, images: number): string {
 export async function trainSession(options: SessionOptions): Promise<TrainSummary> {
   const { experiment, runPath, resume, overwrite, signal, say } = options;
   const engine = await startEngine(experiment.engine);
-  const images = await loadWithProgress(experiment, say);
+  // Before minutes go into decoding images.
+  RunFolder.requireFree(runPath, { resume, overwrite });
+  const images = await loadWithProgress(experiment, say, { signal });
   const run = await RunFolder.create(runPath, { resume, overwrite });
   try {
-    await run.writeConfig(formatExperiment(experiment));
-    await run.writeEnvironment(`${engine.name}: ${engine.description}`);
     const { width, height } = trainingSize(experiment.data);
     say(
       `${images.count} images of ${width}x${height}; engine ${engine.name}; ${describeModel(experiment, images.count)}`,
     );
-    const summary = await train({ experiment, images, run, resume, signal });
-    for (const warning of summary.warnings) say(warning);
-    return summary;
+    return await train({
+      experiment,
+      images,
+      run,
+      resume,
+      engine: `${engine.name}: ${engine.description}`,
+      signal,
+      say,
+    });
   } finally {
     await run.close();
   }

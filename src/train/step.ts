@@ -4,22 +4,10 @@ import { fieldLoss } from '../engine/field.ts';
 import { type AdamHyperparameters, adamUpdate, emaUpdate } from '../engine/optimizer.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
-import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf, tidy } from '../tf.ts';
+import { type Scalar, type Tensor, type Tensor2D, tf, tidy } from '../tf.ts';
+import type { Batch } from './batch.ts';
 import { scheduleFactor } from './schedule.ts';
 import { LATENTS, type TrainState } from './state.ts';
-
-export interface Batch {
-  /** Indices of the images, [B]. */
-  images: Int32Array;
-  /** Features of the points, [P,F], the same for every image. */
-  features: Tensor2D;
-  /** Colours of the points, [B,P,3]. */
-  targets: Tensor3D;
-  /** Added to the latents [B,D] (Zadeh et al. 2019, variational auto-decoder), or none. */
-  latentNoise?: Tensor2D;
-  /** How often each of these images will have been trained on after this step; sets the latents' bias correction. */
-  visits: number;
-}
 
 export interface StepResult {
   /** What was minimised. */

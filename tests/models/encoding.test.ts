@@ -4,7 +4,6 @@ import { startEngine } from '../../src/engine/engine.ts';
 import { fullView, type View } from '../../src/grid.ts';
 import {
   encodePoints,
-  encodeRows,
   featureCount,
   footprintAttenuation,
   makeEncoding,
@@ -82,7 +81,7 @@ describe('the grid encoder', () => {
     for (let j = 0; j < 3; j++) {
       for (let i = 0; i < 5; i++) expected.push(...slowFeatures(config, -0.25 + (i + 0.5) / 5, 0.5 + (j + 0.5) / 3));
     }
-    const whole = encodeRows(encoding, view);
+    const whole = makeGridEncoder(encoding, view).rows(0, 3);
     whole.forEach((value, i) => {
       expect(Math.abs(value - expected[i])).toBeLessThan(1e-6);
     });
@@ -98,7 +97,8 @@ describe('the grid encoder', () => {
   it('keeps its precision in a window of a millionth of the image', () => {
     const encoding = makeEncoding({ kind: 'gaussian', frequencies: 4, sigma: 50 }, 1);
     const size = 1e-6;
-    const features = encodeRows(encoding, { window: [0.3, 0.7, 0.3 + size, 0.7 + size], width: 4, height: 1 });
+    const deep: View = { window: [0.3, 0.7, 0.3 + size, 0.7 + size], width: 4, height: 1 };
+    const features = makeGridEncoder(encoding, deep).rows(0, 1);
     const config: EncodingConfig = { kind: 'gaussian', frequencies: 4, sigma: 50 };
     for (let i = 0; i < 4; i++) {
       const frequencies = encoding.kind === 'fourier' ? encoding.frequencies : new Float64Array();

@@ -1,8 +1,7 @@
-import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random.ts';
-import { crc32ByTable, encodePng } from '../../src/render/pngStream.ts';
+import { encodePng } from '../../src/render/pngStream.ts';
 
 async function encoded(...args: Parameters<typeof encodePng>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
@@ -95,13 +94,5 @@ describe('encodePng', () => {
       if (bytes.length > 1000) break;
     }
     await expect.poll(() => stopped).toBe(true);
-  });
-});
-
-describe('crc32ByTable', () => {
-  it('gives the published check value and agrees with zlib', () => {
-    expect(crc32ByTable(Buffer.from('123456789'))).toBe(0xcbf43926);
-    const bytes = testPixels(30, 30);
-    expect(crc32ByTable(bytes)).toBe(crc32(bytes));
   });
 });

@@ -38,7 +38,7 @@ test('a folder that holds a run is refused, with the two ways out, and not locke
   const error = await failureOf(() => RunFolder.create(path, { resume: false }));
   expect(error).toBeInstanceOf(UsageError);
   expect(error.message).toBe(
-    `${path} already holds a run; continue it with --resume, or choose another folder with --run`,
+    `${path} already holds a run; continue it with --resume, remove it with --overwrite, or choose another folder with --run`,
   );
   const run = await RunFolder.create(path, { resume: true });
   expect(await run.readExperiment()).toEqual(EXPERIMENT);

@@ -119,7 +119,7 @@ export async function folderSource(path: string): Promise<ImageSource> {
   const labelOf = new Map(classes?.map((name, index) => [name, index]));
   return {
     title,
-    identity: ['folder', files.map(({ name, size, modified }) => [name, size, modified]), skipped],
+    identity: ['folder', root, files.map(({ name, size, modified }) => [name, size, modified]), skipped],
     entries: files.map(({ name, path }) => ({ name, label: labelOf.get(folderOf(name)), read: () => readFile(path) })),
     skipped,
     classes,

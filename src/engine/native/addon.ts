@@ -1,6 +1,7 @@
 /** Finds, loads and configures the C++ addon (native/addon.cc). */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, UsageError } from '../../errors.ts';
 import { threadCount } from './threads.ts';
@@ -123,7 +124,7 @@ export interface NativeSettings {
 }
 
 /** Where the build leaves the addon, seen from the sources and from dist/. */
-const LOCATIONS = ['../../../build/chladni.node', '../../../../build/chladni.node'];
+const PLACES = ['../../../build/', '../../../../build/'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
 
 let loaded: { addon: Addon; settings: NativeSettings } | undefined;
 
@@ -135,8 +136,11 @@ let loaded: { addon: Addon; settings: NativeSettings } | undefined;
  */
 export function loadAddon(): { addon: Addon; settings: NativeSettings } {
   if (loaded) return loaded;
-  const path = LOCATIONS.map((location) => fileURLToPath(new URL(location, import.meta.url))).find(existsSync);
-  if (!path) throw new Error('the addon was not built (no C++ compiler when the package was installed)');
+  const path = PLACES.map((place) => join(place, 'chladni.node')).find(existsSync);
+  if (!path) {
+    const told = PLACES.map((place) => join(place, 'not-built.txt')).find(existsSync);
+    throw new Error(`the addon was not built${told ? `: ${readFileSync(told, 'utf8')}` : ''}`);
+  }
   const addon = createRequire(import.meta.url)(path) as Addon;
   loaded = { addon, settings: configure(addon, threadCount(), process.env.CHLADNI_SIMD ?? '') };
   return loaded;

@@ -1,0 +1,178 @@
+import { writeFileAtomically } from '../src/atomicFile.ts';
+import { experimentSchema } from '../src/config/schema.ts';
+import { commonSize } from '../src/data/folderSize.ts';
+import type { ImageSet } from '../src/data/imageSet.ts';
+import { loadImages, skippedReport } from '../src/data/loadImages.ts';
+import { UsageError } from '../src/errors.ts';
+import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/eval/imageSets.ts';
+import { firstChannel, type ImageStack, imageOf, isGrey } from '../src/eval/imageStack.ts';
+import { PairedImages } from '../src/eval/pairedImages.ts';
+import { type EvaluationResult, stringifyJson } from '../src/eval/result.ts';
+import { fileError } from '../src/fileErrors.ts';
+import { Progress } from '../src/train/progress.ts';
+import type { Command } from './cli.ts';
+import { printNumbers, printPairedBands, printSpectra } from './evaluationTables.ts';
+
+interface Arguments {
+  generated: string;
+  reference: string;
+  paired: boolean;
+  size?: string;
+  metrics: string;
+  seed: number;
+  out: string;
+}
+
+export const evaluateImages: Command = {
+  command: 'images',
+  describe: 'compare any folder of images with any other, as sets or in pairs',
+  builder: (yargs) =>
+    yargs
+      .option('generated', { type: 'string', demandOption: true, describe: 'folder of images', requiresArg: true })
+      .option('reference', { type: 'string', demandOption: true, describe: 'folder of images', requiresArg: true })
+      .option('paired', {
+        type: 'boolean',
+        default: false,
+        describe: 'compare images of the same name with each other',
+      })
+      .option('size', {
+        type: 'string',
+        describe: 'bring all images to this size first: N or WIDTHxHEIGHT (default: the size they all have)',
+        requiresArg: true,
+      })
+      .option('metrics', {
+        type: 'string',
+        default: SET_METRICS.join(','),
+        describe: 'what to measure of unpaired sets',
+        requiresArg: true,
+      })
+      .option('seed', { type: 'number', default: 0, describe: 'of resampling, patches and pairs', requiresArg: true })
+      .option('out', { type: 'string', demandOption: true, describe: 'JSON file to write', requiresArg: true }),
+  handler: async (args: Arguments) => {
+    const metrics = metricsOption(args.metrics);
+    if (!Number.isSafeInteger(args.seed) || args.seed < 0) {
+      throw new UsageError(`--seed ${args.seed}: expected a whole number, 0 or more`);
+    }
+    const size = await sizeOption(args);
+    const generated = await loadFolder(args.generated, size);
+    const reference = await loadFolder(args.reference, size);
+    const { result, notes } = args.paired
+      ? evaluatePairs(generated, reference, args)
+      : evaluateSets(generated, reference, metrics, args);
+    for (const note of notes) console.error(note);
+    printNumbers(result);
+    if (args.paired) printPairedBands(result.bands);
+    else if (result.bands) printSpectra(result.bands);
+    await writeFileAtomically(args.out, stringifyJson(result)).catch((error: unknown) => {
+      throw fileError('write', args.out, error);
+    });
+    console.log(`written to ${args.out}`);
+  },
+};
+
+function metricsOption(text: string): SetMetric[] {
+  return text.split(',').map((name) => {
+    const metric = SET_METRICS.find((known) => known === name.trim());
+    if (!metric) throw new UsageError(`--metrics ${text}: "${name}" is none of ${SET_METRICS.join(', ')}`);
+    return metric;
+  });
+}
+
+/** The wanted size, or the one that both folders' images have. */
+async function sizeOption({ size, generated, reference }: Arguments): Promise<string> {
+  if (size !== undefined) {
+    if (!/^[1-9]\d*(x[1-9]\d*)?$/.test(size)) throw new UsageError(`--size ${size}: expected N or WIDTHxHEIGHT`);
+    return size.includes('x') ? size : `${size}x${size}`;
+  }
+  const [a, b] = (await Promise.all([generated, reference].map(commonSize))).map((own) => `${own.width}x${own.height}`);
+  if (a !== b) {
+    throw new UsageError(`--generated has images of ${a}, --reference of ${b}; bring both to one size with --size`);
+  }
+  return a;
+}
+
+async function loadFolder(path: string, size: string): Promise<ImageSet> {
+  const { data } = experimentSchema.parse({ data: { source: 'folder', path, size } });
+  let progress: Progress | undefined;
+  const images = await loadImages(data, {
+    onProgress: (done, total) => {
+      progress ??= new Progress({ label: `read ${path}`, total, unit: 'images' });
+      progress.update(done);
+    },
+  });
+  progress?.finish();
+  for (const line of skippedReport(images)) console.error(line);
+  return images;
+}
+
+/** Grey files are decoded to equal channels: where both sides are grey, one channel says it all. */
+function withFewestChannels(
+  generated: ImageSet,
+  reference: ImageSet,
+): { stacks: [ImageStack, ImageStack]; notes: string[] } {
+  const [a, b] = [isGrey(generated), isGrey(reference)];
+  if (a && b)
+    return {
+      stacks: [firstChannel(generated), firstChannel(reference)],
+      notes: ['all images are grey: measured on one channel'],
+    };
+  const grey = a ? 'generated' : b ? 'reference' : undefined;
+  return {
+    stacks: [generated, reference],
+    notes: grey ? [`all ${grey} images are grey, the others are not: measured as RGB`] : [],
+  };
+}
+
+function evaluateSets(generated: ImageSet, reference: ImageSet, metrics: readonly SetMetric[], args: Arguments) {
+  for (const [option, { count }] of [
+    ['--generated', generated],
+    ['--reference', reference],
+  ] as const) {
+    if (count < 2)
+      throw new UsageError(`${option} has 1 image; a set needs at least 2 (--paired compares image by image)`);
+  }
+  const { stacks, notes } = withFewestChannels(generated, reference);
+  const progress = new Progress({ label: 'measure', total: metrics.length, unit: 'metrics' });
+  const evaluation = evaluateImageSets(...stacks, {
+    metrics,
+    seed: args.seed,
+    onMetric: (metric) => progress.update(metrics.indexOf(metric)),
+  });
+  progress.finish();
+  return { result: evaluation.result, notes: [...notes, ...evaluation.notes] };
+}
+
+function evaluatePairs(generated: ImageSet, reference: ImageSet, { seed }: Arguments) {
+  const partners = partnersOf(generated, reference);
+  const { stacks, notes } = withFewestChannels(generated, reference);
+  const pairs = new PairedImages(reference.width, reference.height, stacks[0].channels);
+  partners.forEach((partner, image) => {
+    pairs.add(imageOf(stacks[1], image), imageOf(stacks[0], partner));
+  });
+  const result: EvaluationResult = pairs.evaluation('paired', 'both sides 8-bit', seed);
+  const images = reference.names.map((name, image) => ({
+    name,
+    psnrDb: pairs.psnrs[image],
+    ...(pairs.ssims.length > 0 && { ssim: pairs.ssims[image] }),
+  }));
+  if (pairs.ssims.length === 0) notes.push('SSIM is left out: its window of 11 pixels does not fit the images');
+  return { result: { ...result, images }, notes };
+}
+
+/** For each reference image, the index of the generated one of the same path, whatever the file formats. */
+function partnersOf(generated: ImageSet, reference: ImageSet): number[] {
+  const names = new Set(generated.names);
+  const exact = reference.names.every((name) => names.has(name));
+  const key = (name: string) => (exact ? name : name.replace(/\.[^./]+$/, ''));
+  const indexOf = new Map(generated.names.map((name, index) => [key(name), index]));
+  const known = new Set(reference.names.map(key));
+  const alone =
+    reference.names.find((name) => !indexOf.has(key(name))) ?? generated.names.find((name) => !known.has(key(name)));
+  if (alone !== undefined || indexOf.size !== reference.count || known.size !== generated.count) {
+    throw new UsageError(
+      `--paired needs the same names in both folders, file formats aside: ${generated.count} generated, ` +
+        `${reference.count} reference images${alone === undefined ? '' : `, "${alone}" has no partner`}`,
+    );
+  }
+  return reference.names.map((name) => indexOf.get(key(name))!);
+}

@@ -1,0 +1,220 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../src/atomicFile.ts';
+import { loadExperiment } from '../src/config/load.ts';
+import { type EncodingConfig, type Experiment, trainingSize } from '../src/config/schema.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import { UsageError } from '../src/errors.ts';
+import { noisePage } from '../src/eval/noisePage.ts';
+import { noiseResult } from '../src/eval/noiseResult.ts';
+import { writeEvaluation } from '../src/eval/result.ts';
+import { fileError } from '../src/fileErrors.ts';
+import type { Optimizer } from '../src/train/noiseFits.ts';
+import { differencePictures } from '../src/train/noisePictures.ts';
+import { runNoiseStudy } from '../src/train/noiseStudy.ts';
+import { Progress } from '../src/train/progress.ts';
+import { imageOfData, imageOfFile, imageOfSpectrum } from '../src/train/studyImage.ts';
+import type { Command } from './cli.ts';
+
+interface Arguments {
+  image?: string;
+  spectrum?: number;
+  config?: string;
+  which: string;
+  set: string[];
+  encodings: string;
+  sigma: string;
+  draws: number;
+  impulses: number;
+  impulseAmplitude: number;
+  optimizer: Optimizer;
+  steps?: number;
+  size?: string;
+  points?: number;
+  learningRate?: number;
+  seed?: number;
+  engine?: string;
+  out: string;
+}
+
+/**
+ * Without a config: a photograph, a field that the native engine trains in seconds, and a linear output, because noise
+ * leaves [0,1]. 64 frequencies for every Fourier encoding, so that the fields have the same number of weights.
+ */
+const DEFAULTS = [
+  'objective=fit',
+  'data.source=photo',
+  'data.size=128',
+  'model.field.output=linear',
+  'train.steps=1000',
+  'train.learningRate=0.002',
+];
+
+async function experimentOf(args: Arguments): Promise<Experiment> {
+  const given = {
+    'data.size': args.size,
+    'train.steps': args.steps,
+    'train.points': args.points,
+    'train.learningRate': args.learningRate,
+    seed: args.seed,
+  };
+  const overrides = Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
+  const experiment = await loadExperiment(args.config, [
+    ...(args.config === undefined ? DEFAULTS : []),
+    ...overrides,
+    ...args.set,
+  ]);
+  if (experiment.objective !== 'fit') {
+    throw new UsageError(`${args.config}: noise is studied on fits; use a config with objective: fit`);
+  }
+  return experiment;
+}
+
+/** Encodings by kind, as the config has them, or else scaled to the image: up to its Nyquist frequency. */
+function encodingsOf(names: string, { model, data }: Experiment): EncodingConfig[] {
+  const shorter = Math.min(...Object.values(trainingSize(data)));
+  const presets: Record<EncodingConfig['kind'], EncodingConfig> = {
+    none: { kind: 'none', range: 'unit' },
+    basic: { kind: 'basic' },
+    positional: { kind: 'positional', frequencies: 32, maxLog2: Math.log2(shorter / 2) },
+    gaussian: { kind: 'gaussian', frequencies: 64, sigma: (10 * shorter) / 128 },
+  };
+  const kinds = names.split(',').map((name) => name.trim());
+  return kinds.map((kind, i) => {
+    if (!Object.hasOwn(presets, kind) || kinds.indexOf(kind) !== i) {
+      throw new UsageError(`--encodings ${names}: expected some of ${Object.keys(presets).join(',')}, each once`);
+    }
+    // What a config names, it means; the defaults' encoding is nobody's choice.
+    return model.encoding.kind === kind && model.encoding.kind !== 'gaussian'
+      ? model.encoding
+      : presets[kind as EncodingConfig['kind']];
+  });
+}
+
+function sigmasOf(text: string): number[] {
+  const sigmas = text.split(',').map(Number);
+  if (sigmas.some((sigma) => !(sigma > 0 && sigma < 10)) || new Set(sigmas).size < sigmas.length) {
+    throw new UsageError(
+      `--sigma ${text}: expected different numbers above 0, such as 0.05,0.1 (colours are in [0,1])`,
+    );
+  }
+  return sigmas;
+}
+
+export const evaluateNoise: Command = {
+  command: 'noise',
+  describe: 'how fits of an image answer noise: signal transfer, noise gain and copy per frequency',
+  builder: (yargs) =>
+    yargs
+      .option('image', { type: 'string', describe: 'image file (default: a photograph)', requiresArg: true })
+      .option('spectrum', {
+        type: 'number',
+        describe: 'instead: a random field of power ρ^−SPECTRUM',
+        requiresArg: true,
+      })
+      .option('config', { type: 'string', describe: 'a fit (YAML): its data, field and training', requiresArg: true })
+      .option('which', { type: 'string', default: '0', describe: "image of the config's data, by name or number" })
+      .option('set', { type: 'string', array: true, default: [], describe: 'change a key: model.field.width=128' })
+      .option('encodings', {
+        type: 'string',
+        default: 'none,basic,positional,gaussian',
+        describe: 'compared',
+        requiresArg: true,
+      })
+      .option('sigma', { type: 'string', default: '0.05,0.1,0.2', describe: 'noise levels', requiresArg: true })
+      .option('draws', { type: 'number', default: 8, describe: 'independent noise draws at each level' })
+      .option('impulses', { type: 'number', default: 4, describe: 'single pixels disturbed, one fit each' })
+      .option('impulse-amplitude', { type: 'number', default: 0.5, describe: 'by how much' })
+      .option('optimizer', {
+        choices: ['adam', 'gd'] as const,
+        default: 'adam' as const,
+        describe: 'gd: plain gradient descent, which the theory describes',
+      })
+      .option('steps', { type: 'number', describe: 'training steps (1000)' })
+      .option('size', { type: 'string', describe: 'pixels: 128, or 128x96', requiresArg: true })
+      .option('points', { type: 'number', describe: 'pixels seen in each step (1024)' })
+      .option('learning-rate', { type: 'number', describe: 'learning rate (0.002)' })
+      .option('seed', { type: 'number', describe: 'of weights, batches and noise (0)' })
+      .option('engine', { type: 'string', describe: 'which engine computes (see doctor)', requiresArg: true })
+      .option('out', {
+        type: 'string',
+        demandOption: true,
+        describe: 'folder for noise.json and noise.html',
+        requiresArg: true,
+      })
+      .conflicts({ image: ['spectrum', 'config'], spectrum: 'config' })
+      .example('$0 --image photo.jpg --out runs/noise', 'four encodings, three noise levels, 8 draws'),
+  handler: async (args: Arguments) => {
+    for (const [name, value, least] of [
+      ['draws', args.draws, 2],
+      ['impulses', args.impulses, 0],
+    ] as const) {
+      if (!Number.isInteger(value) || value < least)
+        throw new UsageError(`--${name}: expected a whole number, ${least} or more`);
+    }
+    if (!(Math.abs(args.impulseAmplitude) > 0))
+      throw new UsageError('--impulse-amplitude: expected a number other than 0');
+    if (args.spectrum !== undefined && !Number.isFinite(args.spectrum))
+      throw new UsageError('--spectrum: expected a number');
+    const sigmas = sigmasOf(args.sigma);
+    const experiment = await experimentOf(args);
+    const encodings = encodingsOf(args.encodings, experiment);
+    const image =
+      args.image !== undefined
+        ? await imageOfFile(args.image, experiment)
+        : args.spectrum !== undefined
+          ? imageOfSpectrum(experiment, args.spectrum)
+          : await imageOfData(experiment, args.which, console.error);
+    const engine = await startEngine(args.engine ?? experiment.engine);
+    await mkdir(args.out, { recursive: true }).catch((error: unknown) => {
+      throw fileError('make the folder', args.out, error);
+    });
+    const { draws, impulses, impulseAmplitude, optimizer } = args;
+    const fields = 1 + sigmas.length * draws + impulses;
+    console.error(
+      `${image.name}, ${image.width}x${image.height}; ${encodings.length} encodings, ${fields} fits each; engine ${engine.name}`,
+    );
+    const progress = new Progress({
+      label: 'noise study',
+      total: encodings.length * experiment.train.steps,
+      unit: 'steps',
+    });
+    const data = await runNoiseStudy({
+      image,
+      experiment,
+      encodings,
+      sigmas,
+      draws,
+      optimizer,
+      impulses,
+      impulseAmplitude,
+      onProgress: (done) => progress.update(done),
+    });
+    progress.finish();
+    await writeEvaluation(args.out, 'noise', noiseResult(data));
+    const page = join(args.out, 'noise.html');
+    const words = process.argv
+      .slice(2)
+      .map((word) => (/^[\w=.,:/@^-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+    const command = `npm run evaluate -- ${words.filter((word) => word !== 'evaluate').join(' ')}`;
+    await writeFileAtomically(page, noisePage(data, await differencePictures(data), command));
+    printStudy(data.studies);
+    console.log(`written to ${join(args.out, 'noise.json')} and ${page}`);
+  },
+};
+
+function printStudy(studies: Awaited<ReturnType<typeof runNoiseStudy>>['studies']): void {
+  console.log('σ       encoding      clean dB  noisy dB   T, G of each octave (cycles per image)');
+  for (const [i] of studies[0].levels.entries()) {
+    for (const { encoding, levels } of studies) {
+      const { sigma, trajectory } = levels[i];
+      const { psnrCleanDb, psnrNoisyDb, bands } = trajectory[trajectory.length - 1];
+      const octaves = bands
+        .filter(({ kind }) => kind === 'octave')
+        .map(({ name, transfer, noiseGain }) => `${name}: ${transfer.toFixed(2)}, ${noiseGain.toFixed(2)}`);
+      console.log(
+        `${String(sigma).padEnd(8)}${encoding.kind.padEnd(12)}${psnrCleanDb.toFixed(2).padStart(10)}${psnrNoisyDb.toFixed(2).padStart(10)}   ${octaves.join('   ')}`,
+      );
+    }
+  }
+}

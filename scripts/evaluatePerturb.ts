@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { writeFileAtomically } from '../src/atomicFile.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import { UsageError } from '../src/errors.ts';
+import { perturbPage } from '../src/eval/perturbPage.ts';
+import { perturbationsResult } from '../src/eval/perturbStudyData.ts';
+import { writeEvaluation } from '../src/eval/result.ts';
+import { disposeModel, openModel } from '../src/train/model.ts';
+import { perturbRun } from '../src/train/perturbRun.ts';
+import { Progress } from '../src/train/progress.ts';
+import { RunFolder } from '../src/train/runFolder.ts';
+import { type Command, checkpointOption } from './cli.ts';
+
+interface Arguments {
+  run: string;
+  checkpoint: string;
+  images: number;
+  repeats: number;
+  sizes: string;
+  jitter: string;
+  frequencies: string;
+  epsilon: number;
+  seed: number;
+  engine?: string;
+}
+
+function numbersOf(option: string, text: string): number[] {
+  const numbers = text.split(',').map(Number);
+  if (numbers.some((value) => !(value > 0)))
+    throw new UsageError(`--${option} ${text}: expected numbers above 0, such as 0.01,0.1`);
+  return numbers.sort((a, b) => a - b);
+}
+
+export const evaluatePerturb: Command = {
+  command: 'perturb',
+  describe: 'how the images of a trained model change when latents, weights, coordinates or frequencies are disturbed',
+  builder: (yargs) =>
+    yargs
+      .option('run', { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true })
+      .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
+      .option('images', { type: 'number', default: 32, describe: 'training images disturbed' })
+      .option('repeats', { type: 'number', default: 2, describe: 'random disturbances of each' })
+      .option('sizes', {
+        type: 'string',
+        default: '0.01,0.1',
+        describe: 'of latents and weights, relative',
+        requiresArg: true,
+      })
+      .option('jitter', { type: 'string', default: '0.25,1', describe: 'of coordinates, in pixels', requiresArg: true })
+      .option('frequencies', {
+        type: 'string',
+        default: '0.1,0.5',
+        describe: 'shifts, in cycles per image',
+        requiresArg: true,
+      })
+      .option('epsilon', { type: 'number', default: 1e-2, describe: 'step of the path length' })
+      .option('seed', { type: 'number', default: 0, describe: 'of the disturbances' })
+      .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
+  handler: async (args: Arguments) => {
+    for (const name of ['images', 'repeats'] as const) {
+      if (!Number.isInteger(args[name]) || args[name] < 1)
+        throw new UsageError(`--${name}: expected a whole number above 0`);
+    }
+    if (!Number.isSafeInteger(args.seed) || args.seed < 0)
+      throw new UsageError('--seed: expected a whole number, 0 or more');
+    if (!(args.epsilon > 0 && args.epsilon <= 1))
+      throw new UsageError('--epsilon: expected a number above 0, at most 1');
+    const [sizes, jitters, frequencyShifts] = [
+      numbersOf('sizes', args.sizes),
+      numbersOf('jitter', args.jitter),
+      numbersOf('frequencies', args.frequencies),
+    ];
+    const run = await RunFolder.open(args.run);
+    await startEngine(args.engine ?? (await run.readExperiment()).engine);
+    const model = await openModel(run, checkpointOption(args.checkpoint));
+    if (model.warning) console.error(model.warning);
+    let progress: Progress | undefined;
+    const { images, repeats, epsilon, seed } = args;
+    const study = await perturbRun(model, {
+      images,
+      repeats,
+      sizes,
+      jitters,
+      frequencyShifts,
+      epsilon,
+      seed,
+      onProgress: (done, total) => {
+        progress ??= new Progress({ label: 'disturb', total, unit: 'batches' });
+        progress.update(done);
+      },
+    });
+    progress?.finish();
+    disposeModel(model);
+    await writeEvaluation(run.evaluation, 'perturb', perturbationsResult(study));
+    const page = join(run.evaluation, 'perturb.html');
+    await writeFileAtomically(page, perturbPage(model.experiment.name, study));
+    for (const { kind, size, bands } of study.perturbations) {
+      const octaves = bands.filter((band) => band.kind === 'octave');
+      const cells = octaves.map(({ name, relativeChange }) => `${name}: ${relativeChange.toPrecision(2)}`);
+      console.log(`${`${kind} ${size}`.padEnd(22)}${cells.join('   ')}`);
+    }
+    console.log(`written to ${join(run.evaluation, 'perturb.json')} and ${page}`);
+  },
+};

@@ -1,0 +1,229 @@
+/** A set of generated images against a set of reference images, unpaired: everything that needs no learned weights. */
+import { Random } from '../random.ts';
+import { type Interval, meanInterval, meanOf } from './bootstrap.ts';
+import { densityCoverage, expectedCoverage } from './densityCoverage.ts';
+import { diversityPairs, pairSimilarities } from './diversity.ts';
+import { channelsOf, type ImageStack, selectImages } from './imageStack.ts';
+import { kernelDistance } from './kernelDistance.ts';
+import { RANDOM_FEATURES, randomFeatures } from './randomFeatures.ts';
+import type { BandEntry, EvaluationResult } from './result.ts';
+import { compareSpectra } from './setSpectra.ts';
+import { hasPatches, type LevelPatches, pyramidPatches, slicedWasserstein } from './slicedWasserstein.ts';
+import { similarityScales } from './ssim.ts';
+import { frechetWaveletDistance, packetLevel, packetMoments } from './waveletPackets.ts';
+
+export const SET_METRICS = ['spectrum', 'fwd', 'swd', 'kid', 'coverage', 'diversity'] as const;
+export type SetMetric = (typeof SET_METRICS)[number];
+
+export interface SetEvaluation {
+  result: EvaluationResult;
+  /** What was left out, and why. */
+  notes: string[];
+}
+
+export interface SetOptions {
+  metrics?: readonly SetMetric[];
+  /** Of resampling, splits, patches and directions. */
+  seed?: number;
+  /** Before the metrics' names: `samples_`. */
+  prefix?: string;
+  /** Called as each metric begins. */
+  onMetric?: (metric: SetMetric) => void;
+}
+
+/** Neighbours whose distance is a ball's radius, where there are so many images. */
+const NEIGHBOURS = 5;
+/** Features are compared all with all, so of at most this many images a side, drawn at random. */
+const MOST_FEATURES = 2000;
+
+/** What one metric found. */
+interface Findings {
+  metrics: Record<string, number>;
+  intervals?: Record<string, Interval>;
+  notes?: string[];
+  bands?: BandEntry[];
+  rings?: BandEntry[];
+}
+
+/** The sets, and two halves of the reference: their distance is what sampling alone gives. */
+interface Sets {
+  generated: ImageStack;
+  reference: ImageStack;
+  /** Undefined for fewer than 4 reference images. */
+  halves?: [ImageStack, ImageStack];
+  random: (metric: SetMetric) => Random;
+}
+
+const EVALUATORS: Record<Exclude<SetMetric, 'kid' | 'coverage'>, (sets: Sets) => Findings> = {
+  spectrum: spectrumFindings,
+  fwd: waveletFindings,
+  swd: slicedFindings,
+  diversity: diversityFindings,
+};
+
+/** @throws RangeError for sets of different sizes, or of fewer than 2 images; RunError where a value is not finite. */
+export function evaluateImageSets(
+  generated: ImageStack,
+  reference: ImageStack,
+  options: SetOptions = {},
+): SetEvaluation {
+  const { metrics = SET_METRICS, seed = 0, prefix = '', onMetric = () => {} } = options;
+  const shape = (stack: ImageStack) => `${stack.width}x${stack.height}x${channelsOf(stack)}`;
+  if (shape(generated) !== shape(reference)) {
+    throw new RangeError(`images of ${shape(generated)} against images of ${shape(reference)}`);
+  }
+  const random = (metric: SetMetric) => new Random(seed, 'evaluation', SET_METRICS.indexOf(metric));
+  const sets: Sets = { generated, reference, random, halves: halvesOf(reference, new Random(seed, 'evaluation', 99)) };
+  if (Math.min(generated.count, reference.count) < 2) throw new RangeError('a set needs at least 2 images');
+  let features: ReturnType<typeof featuresOf> | undefined;
+  const found = metrics.map((metric): Findings => {
+    onMetric(metric);
+    if (metric !== 'kid' && metric !== 'coverage') return EVALUATORS[metric](sets);
+    features ??= featuresOf(sets);
+    return metric === 'kid' ? kernelFindings(features) : coverageFindings(features, random(metric));
+  });
+  const named = <T>(part: 'metrics' | 'intervals') =>
+    Object.fromEntries(
+      found.flatMap((one) => Object.entries(one[part] ?? {}).map(([name, value]) => [prefix + name, value as T])),
+    );
+  return {
+    result: {
+      protocol: protocolOf(generated, reference, metrics),
+      metrics: {
+        [`${prefix}images_generated`]: generated.count,
+        [`${prefix}images_reference`]: reference.count,
+        ...named<number>('metrics'),
+      },
+      intervals: named<Interval>('intervals'),
+      bands: found.find(({ bands }) => bands)?.bands,
+      rings: found.find(({ rings }) => rings)?.rings,
+    },
+    notes: found.flatMap(({ notes = [] }) => notes),
+  };
+}
+
+function halvesOf(stack: ImageStack, random: Random): [ImageStack, ImageStack] | undefined {
+  const images = stack.count >> 1;
+  if (images < 2) return undefined;
+  const order = random.sample(stack.count, 2 * images);
+  return [selectImages(stack, order.subarray(0, images)), selectImages(stack, order.subarray(images))];
+}
+
+function spectrumFindings({ generated, reference, random }: Sets): Findings {
+  const spectra = compareSpectra(generated, reference, random('spectrum'));
+  const { floor, slopes, octaves, rings } = spectra;
+  const lsd = `lsd_r${spectra.comparedRings}_n${generated.count}_db`;
+  const metrics: Record<string, number> = { [lsd]: spectra.lsdDb };
+  const intervals: Record<string, Interval> = { [lsd]: spectra.lsdIntervalDb };
+  if (floor) metrics[`lsd_floor_r${spectra.comparedRings}_n${floor.images}_db`] = floor.lsdDb;
+  for (const { name, deltaDb, deltaDbLow, deltaDbHigh } of octaves) {
+    metrics[`delta_${name}_n${generated.count}_db`] = deltaDb;
+    intervals[`delta_${name}_n${generated.count}_db`] = [deltaDbLow, deltaDbHigh];
+  }
+  for (const [side, { count }] of Object.entries({ generated, reference })) {
+    const { value, interval } = slopes[side as 'generated' | 'reference'];
+    metrics[`slope_${side}_n${count}`] = value;
+    intervals[`slope_${side}_n${count}`] = interval;
+  }
+  const entries = (bands: typeof rings) => bands.map((band) => ({ ...band }));
+  return { metrics, intervals, bands: entries(octaves), rings: entries(rings) };
+}
+
+function waveletFindings({ generated, reference, halves }: Sets): Findings {
+  const level = packetLevel(generated.width, generated.height);
+  const distance = (a: ImageStack, b: ImageStack) =>
+    frechetWaveletDistance(packetMoments(a, level), packetMoments(b, level));
+  return {
+    metrics: {
+      [`fwd_haar${level}_n${generated.count}`]: distance(generated, reference),
+      ...(halves && { [`fwd_floor_haar${level}_n${halves[0].count}`]: distance(...halves) }),
+    },
+  };
+}
+
+function slicedFindings({ generated, reference, halves, random }: Sets): Findings {
+  if (!hasPatches(generated.width, generated.height)) return leftOut('swd', 'its 7×7 patches do not fit the images');
+  const source = random('swd');
+  const channels = channelsOf(generated);
+  const distances = (a: LevelPatches[], b: LevelPatches[]) =>
+    a.map((level, l) => slicedWasserstein(level, b[l], source, channels));
+  const patches = pyramidPatches(generated, source);
+  const values = distances(patches, pyramidPatches(reference, source));
+  const metrics: Record<string, number> = {};
+  patches.forEach(({ width, height }, l) => {
+    metrics[`swd_${Math.min(width, height)}_n${generated.count}`] = values[l];
+  });
+  metrics[`swd_mean_n${generated.count}`] = meanOf(values);
+  if (halves) {
+    const [a, b] = halves.map((half) => pyramidPatches(half, source));
+    metrics[`swd_floor_mean_n${halves[0].count}`] = meanOf(distances(a, b));
+  }
+  return { metrics };
+}
+
+function diversityFindings({ generated, reference, random }: Sets): Findings {
+  const scales = similarityScales(generated.width, generated.height);
+  if (scales === 0) return leftOut('diversity', "MS-SSIM's window of 11 pixels does not fit the images");
+  const source = random('diversity');
+  const findings: Required<Pick<Findings, 'metrics' | 'intervals'>> = { metrics: {}, intervals: {} };
+  for (const [side, stack] of Object.entries({ generated, reference })) {
+    const similarities = pairSimilarities(stack, diversityPairs(stack.count, source));
+    const name = `ms_ssim_${side}_s${scales}_pairs${similarities.length}`;
+    findings.metrics[name] = meanOf(similarities);
+    if (similarities.length > 1) findings.intervals[name] = meanInterval(similarities, source);
+  }
+  return findings;
+}
+
+function featuresOf({ generated, reference, random }: Sets) {
+  const source = random('kid');
+  const some = (stack: ImageStack) =>
+    randomFeatures(
+      stack.count > MOST_FEATURES ? selectImages(stack, source.sample(stack.count, MOST_FEATURES)) : stack,
+    );
+  const [a, b] = [some(generated), some(reference)];
+  return { generated: a, reference: b, count: a.length / RANDOM_FEATURES, references: b.length / RANDOM_FEATURES };
+}
+
+function kernelFindings({ generated, reference, count }: ReturnType<typeof featuresOf>): Findings {
+  const { value, interval } = kernelDistance(generated, reference, RANDOM_FEATURES);
+  const name = `kid_random${RANDOM_FEATURES}_n${count}`;
+  return { metrics: { [name]: value }, intervals: { [name]: interval } };
+}
+
+function coverageFindings(features: ReturnType<typeof featuresOf>, random: Random): Findings {
+  const { generated, reference, count, references } = features;
+  if (references <= NEIGHBOURS) {
+    return leftOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
+  }
+  const { densities, covered } = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
+  const suffix = `k${NEIGHBOURS}_random${RANDOM_FEATURES}_n${count}`;
+  return {
+    metrics: {
+      [`density_${suffix}`]: meanOf(densities),
+      [`coverage_${suffix}`]: meanOf(covered),
+      [`coverage_expected_${suffix}`]: expectedCoverage(references, count, NEIGHBOURS),
+    },
+    intervals: {
+      [`density_${suffix}`]: meanInterval(densities, random),
+      [`coverage_${suffix}`]: meanInterval(covered, random),
+    },
+  };
+}
+
+function leftOut(metric: SetMetric, reason: string): Findings {
+  return { metrics: {}, notes: [`${metric} is left out: ${reason}`] };
+}
+
+function protocolOf(generated: ImageStack, reference: ImageStack, metrics: readonly SetMetric[]): string {
+  const { width, height, count } = generated;
+  const bytes = [generated, reference].every(({ pixels }) => pixels instanceof Uint8Array);
+  return (
+    `unpaired (${metrics.join(', ')}), ${count} generated against ${reference.count} reference images of ` +
+    `${width}x${height}x${channelsOf(generated)}, sRGB-encoded in [0,1]${bytes ? ' (both sides 8-bit)' : ''}; spectra: ` +
+    'periodic separable Hann window, windowed mean removed, |X|²/Σw², averaged over images and channels before the ' +
+    'logarithm, rings by floor; FWD: Haar packets, channels joined, covariance /(N−1); SWD: 7×7 patches, 8,192 a set ' +
+    'and level, 512 directions, ×1000; KID, density, coverage: features of a random network, no learned weights; ' +
+    'floors: two halves of the reference; intervals: 95 %, bootstrap over images (KID: jackknife)'
+  );
+}

@@ -1,0 +1,203 @@
+/**
+ * Noise sensitivity of fits, per band, from M fits of one signal under independent noise draws.
+ *
+ * With S the DFT of the signal, E_m of the noise and F̂_m of the fit to s+ε_m, F̄ and Ē their means over draws:
+ *   T_b = Re ΣS*F̄ / Σ|S|²                               signal transfer
+ *   G_b = Σ_mΣ|F̂_m−F̄|² / Σ_mΣ|E_m−Ē|²                  noise gain
+ *   C_b = Re Σ_mΣ(E_m−Ē)*(F̂_m−F̄) / Σ_mΣ|E_m−Ē|²        noise copy; n_b·C_b is the covariance's degrees of freedom (Ye 1998)
+ *   bias²_b = Σ|F̄−S|² − Σ_mΣ|F̂_m−F̄|²/(M(M−1))
+ * G and C are divided by the realised noise energy, which varies far less than dividing by its expectation. G ≥ C² by
+ * Cauchy–Schwarz. All are quadratic in the draws, so that Gram matrices per band hold everything, the bootstrap too.
+ */
+import { RunError } from '../errors.ts';
+import { Random } from '../random.ts';
+import type { Band, BandPartition } from './bands.ts';
+import { percentileInterval, REPLICATES } from './bootstrap.ts';
+import { type Complex, fft2 } from './fft.ts';
+
+export interface BandNoise extends Band {
+  transfer: number;
+  noiseGain: number;
+  noiseCopy: number;
+  /** Per channel. */
+  degreesOfFreedom: number;
+  /** Parts of the expected MSE against the clean signal; bands add up to it. */
+  biasSquaredMse: number;
+  varianceMse: number;
+}
+
+export type NoiseStatistic = 'transfer' | 'noiseGain' | 'noiseCopy' | 'biasSquaredMse';
+const STATISTICS: readonly NoiseStatistic[] = ['transfer', 'noiseGain', 'noiseCopy', 'biasSquaredMse'];
+
+/** 95 % bootstrap intervals over draws: `transferLow`, `transferHigh` and so on. */
+export type BandNoiseWithIntervals = BandNoise & Record<`${NoiseStatistic}${'Low' | 'High'}`, number>;
+
+/** Sums over the modes of a band and over channels, of unnormalised coefficients; matrices [M,M] row-major. */
+export interface BandGrams {
+  /** Σ|S|² */
+  signal: number;
+  /** Re ΣS*F̂_m, [M] */
+  cross: Float64Array;
+  /** Re ΣF̂_m*F̂_n */
+  fits: Float64Array;
+  /** Re ΣE_m*F̂_n */
+  copies: Float64Array;
+  /** Re ΣE_m*E_n */
+  noises: Float64Array;
+}
+
+interface Shape {
+  width: number;
+  height: number;
+  channels: number;
+}
+
+/** The signal and its noise draws, transformed once; `response` may then be asked at every step of training. */
+export class NoiseDraws {
+  readonly draws: number;
+  private readonly signal: Complex[];
+  private readonly noises: Complex[][];
+
+  /** @param signal [H,W,channels] interleaved; `noises` likewise, one per draw. */
+  constructor(
+    readonly shape: Shape,
+    signal: ArrayLike<number>,
+    noises: readonly ArrayLike<number>[],
+  ) {
+    if (noises.length < 2) throw new RangeError(`noise is measured over two draws or more, got ${noises.length}`);
+    this.draws = noises.length;
+    this.signal = planeSpectra(signal, shape);
+    this.noises = noises.map((noise) => planeSpectra(noise, shape));
+  }
+
+  /**
+   * Per band, the sums that all statistics are made of.
+   *
+   * @param fits [H,W,channels] each, in the order of the draws.
+   * @throws RunError where a value is not finite.
+   */
+  response(fits: readonly ArrayLike<number>[], partition: BandPartition): BandGrams[] {
+    if (fits.length !== this.draws) throw new RangeError(`${fits.length} fits for ${this.draws} draws`);
+    const spectra = fits.map((fit) => planeSpectra(fit, this.shape));
+    const { draws: m, signal, noises } = this;
+    const zeros = () => partition.bands.map(() => new Float64Array(m * m));
+    const [fitGrams, copies, noiseGrams] = [zeros(), zeros(), zeros()];
+    const cross = partition.bands.map(() => new Float64Array(m));
+    const energy = new Float64Array(partition.bands.length);
+    const add = (to: Float64Array[], at: number, a: Complex, b: Complex) => {
+      const { membership } = partition;
+      for (let k = 0; k < membership.length; k++) to[membership[k]][at] += a.re[k] * b.re[k] + a.im[k] * b.im[k];
+    };
+    for (const [channel, s] of signal.entries()) {
+      for (let k = 0; k < partition.membership.length; k++) {
+        energy[partition.membership[k]] += s.re[k] ** 2 + s.im[k] ** 2;
+      }
+      for (let i = 0; i < m; i++) {
+        add(cross, i, s, spectra[i][channel]);
+        for (let j = 0; j < m; j++) add(copies, i * m + j, noises[i][channel], spectra[j][channel]);
+        for (let j = 0; j <= i; j++) {
+          add(fitGrams, i * m + j, spectra[i][channel], spectra[j][channel]);
+          add(noiseGrams, i * m + j, noises[i][channel], noises[j][channel]);
+        }
+      }
+    }
+    return partition.bands.map((_, b) => ({
+      signal: energy[b],
+      cross: cross[b],
+      fits: mirrored(fitGrams[b], m),
+      copies: copies[b],
+      noises: mirrored(noiseGrams[b], m),
+    }));
+  }
+}
+
+/** The statistics of one band, for draws that count `counts[m]` times each (once, or as a bootstrap resamples them). */
+export function noiseStatistics(
+  grams: BandGrams,
+  band: Band,
+  { width, height, channels }: Shape,
+  counts?: ArrayLike<number>,
+): BandNoise {
+  const m = grams.cross.length;
+  const weight = (i: number) => (counts ? counts[i] : 1);
+  let [total, crossed] = [0, 0];
+  for (let i = 0; i < m; i++) {
+    total += weight(i);
+    crossed += weight(i) * grams.cross[i];
+  }
+  /** Σ of a Gram's diagonal, and its mean over all pairs: together, the scatter about the mean. */
+  const sums = (gram: Float64Array) => {
+    let [diagonal, all] = [0, 0];
+    for (let i = 0; i < m; i++) {
+      diagonal += weight(i) * gram[i * m + i];
+      for (let j = 0; j < m; j++) all += (weight(i) * weight(j) * gram[i * m + j]) / total;
+    }
+    return { scatter: diagonal - all, ofMean: all / total };
+  };
+  const [fits, copies, noises] = [sums(grams.fits), sums(grams.copies), sums(grams.noises)];
+  const meanCross = crossed / total;
+  const samples = channels * (width * height) ** 2;
+  const variance = fits.scatter / (total - 1);
+  const noiseCopy = copies.scatter / noises.scatter;
+  return {
+    ...band,
+    transfer: grams.signal > 0 ? meanCross / grams.signal : Number.NaN,
+    noiseGain: fits.scatter / noises.scatter,
+    noiseCopy,
+    degreesOfFreedom: band.modes * noiseCopy,
+    biasSquaredMse: (fits.ofMean - 2 * meanCross + grams.signal - variance / total) / samples,
+    varianceMse: variance / samples,
+  };
+}
+
+/** The statistics of all bands with 95 % percentile bootstrap intervals: whole draws are resampled, bands together. */
+export function noiseByBand(
+  grams: readonly BandGrams[],
+  bands: readonly Band[],
+  shape: Shape,
+  { seed = 0, replicates = REPLICATES }: { seed?: number; replicates?: number } = {},
+): BandNoiseWithIntervals[] {
+  const draws = grams[0].cross.length;
+  const random = new Random(seed, 'evaluation');
+  const resamples = Array.from({ length: replicates }, () => {
+    // One draw alone, resampled M times, has no scatter to measure.
+    for (;;) {
+      const counts = new Float64Array(draws);
+      for (let i = 0; i < draws; i++) counts[random.integer(draws)]++;
+      if (counts.every((count) => count < draws)) return counts;
+    }
+  });
+  return bands.map((band, b) => {
+    const estimate = noiseStatistics(grams[b], band, shape);
+    const replicated = resamples.map((counts) => noiseStatistics(grams[b], band, shape, counts));
+    const intervals = STATISTICS.flatMap((name) => {
+      const [low, high] = percentileInterval(replicated.map((replicate) => replicate[name]));
+      return [
+        [`${name}Low`, low],
+        [`${name}High`, high],
+      ];
+    });
+    return { ...estimate, ...Object.fromEntries(intervals) } as BandNoiseWithIntervals;
+  });
+}
+
+/** The DFT of each channel of an interleaved image. */
+export function planeSpectra(image: ArrayLike<number>, { width, height, channels }: Shape): Complex[] {
+  if (image.length !== width * height * channels) {
+    throw new RangeError(
+      `${width}x${height}x${channels} needs ${width * height * channels} values, got ${image.length}`,
+    );
+  }
+  return Array.from({ length: channels }, (_, channel) => {
+    const plane = new Float64Array(width * height);
+    for (let i = 0, at = channel; i < plane.length; i++, at += channels) plane[i] = image[at];
+    if (!plane.every(Number.isFinite))
+      throw new RunError('a fit holds values that are not finite; lower the learning rate');
+    return fft2(plane, width, height);
+  });
+}
+
+function mirrored(lower: Float64Array, n: number): Float64Array {
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) lower[j * n + i] = lower[i * n + j];
+  return lower;
+}

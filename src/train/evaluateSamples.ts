@@ -1,0 +1,47 @@
+/** Evaluates a run's random samples against its training images, and its drawings against themselves at other sizes. */
+import type { ImageSet } from '../data/imageSet.ts';
+import { evaluateImageSets, SET_METRICS } from '../eval/imageSets.ts';
+import { type EvaluationResult, writeEvaluation } from '../eval/result.ts';
+import { drawSamples } from '../eval/samples.ts';
+import { evaluateScaleConsistency } from '../eval/scaleConsistency.ts';
+import type { OpenedModel } from './model.ts';
+import { Progress } from './progress.ts';
+import type { RunFolder } from './runFolder.ts';
+import { spread } from './runLog.ts';
+
+/**
+ * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all of them.
+ *
+ * @returns undefined where there is nothing to sample: no latents, or one image.
+ */
+export async function evaluateSamples(
+  run: RunFolder,
+  model: OpenedModel,
+  images: ImageSet,
+  say: (line: string) => void,
+): Promise<EvaluationResult | undefined> {
+  const { seed, evaluate } = model.experiment;
+  const count = Math.min(evaluate.samples, images.count);
+  if (model.generator.latentSize === 0 || count < 2) return undefined;
+  const drawing = new Progress({ label: 'draw samples', total: count, unit: 'images' });
+  const samples = await drawSamples(model, { seed, count }, (done) => drawing.update(done));
+  drawing.finish();
+  const measuring = new Progress({ label: 'measure samples', total: SET_METRICS.length, unit: 'metrics' });
+  const { result, notes } = evaluateImageSets(samples, images, {
+    seed,
+    prefix: 'samples_',
+    onMetric: (metric) => measuring.update(SET_METRICS.indexOf(metric)),
+  });
+  measuring.finish();
+  for (const note of notes) say(note);
+  await writeEvaluation(run.evaluation, 'samples', result);
+  return result;
+}
+
+/** Writes `eval/scale_consistency.json`, of `evaluate.images` training images. */
+export async function evaluateScales(run: RunFolder, model: OpenedModel): Promise<EvaluationResult> {
+  const { seed, evaluate } = model.experiment;
+  const result = await evaluateScaleConsistency(model, spread(model.imageNames.length, evaluate.images), seed);
+  await writeEvaluation(run.evaluation, 'scale_consistency', result);
+  return result;
+}
