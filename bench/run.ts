@@ -32,7 +32,7 @@ function record(key: string, figure: number | null, label: string, measured: str
 }
 
 const fmaLimit = () => addon.fmaLimit(0.02);
-const copyLimit = () => addon.copyLimit(2 ** 26, 0.15);
+const copyLimit = () => addon.copyLimit(2 ** 26, 0.25);
 
 const FIELD_SHAPES: FieldWork[] = [64, 128].flatMap((hidden) =>
   [1024, 4096].map((points) => ({ hidden, fields: 64, points })),
