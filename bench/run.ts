@@ -32,7 +32,7 @@ function record(key: string, figure: number | null, label: string, measured: str
 }
 
 const fmaLimit = () => addon.fmaLimit(0.02);
-const copyLimit = () => addon.copyLimit(2 ** 26, 0.15);
+const copyLimit = () => addon.copyLimit(2 ** 26, 0.25);
 
 const FIELD_SHAPES: FieldWork[] = [64, 128].flatMap((hidden) =>
   [1024, 4096].map((points) => ({ hidden, fields: 64, points })),
@@ -113,7 +113,7 @@ function compare(
 
 async function benchStep() {
   await startEngine('native');
-  await trainSteps(3);
+  await trainSteps(8); // until everything is compiled
   const own: number[] = [];
   // In two halves around the peers, so that a change of the machine's load shows in both.
   const measure = async () => own.push(...(await trainSteps(quick ? 10 : 15)).seconds.map((s) => 1000 * s));
@@ -135,7 +135,7 @@ async function benchStep() {
   const render = 1000 * median(drawn);
   compare('render_vs_pytorch', `drawing ${RENDER_SIZE}² against ${version(torch)}`, render, torch, 'render', 3, 6);
   await startEngine('wasm');
-  const wasm = 1000 * median((await trainSteps(3)).seconds);
+  const wasm = 1000 * median((await trainSteps(4)).seconds);
   compare(
     'step_vs_wasm',
     'training step against the wasm engine',

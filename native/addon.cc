@@ -179,6 +179,8 @@ napi_value gemm(napi_env, Instance& instance, Arguments& in) {
     throw Invalid("gemm: the arrays don't have the lengths of their matrices");
   g.strideA = oneA ? 0 : g.m * g.k;
   g.strideB = oneB ? 0 : g.k * g.n;
+  g.lda = g.transposeA ? g.m : g.k;
+  g.ldb = g.transposeB ? g.k : g.n;
   runGemm(machineOf(instance), g);
   return nullptr;
 }

@@ -59,6 +59,7 @@ struct GemmArgs {
   const float *a, *b;
   float* c;
   int64_t strideA, strideB;
+  int64_t lda, ldb;             // between the rows of one matrix as it is stored
   bool transposeA, transposeB;  // A is stored [k,m], B is stored [n,k]
 };
 

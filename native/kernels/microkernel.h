@@ -149,22 +149,24 @@ static void transposeMatrix(const float* x, int64_t ldx, float* y, int64_t ldy, 
 
 // Packs B [depth, columns] (or, transposed, [columns, depth]) into panels, each [depth][its columns], zero-padded.
 static void packPanels(const float* b, int64_t ldb, bool transposed, int64_t depth, int64_t columns, float* packed) {
-  for (int64_t n = 0; n < columns; n += kPanelColumns) {
+  for (int64_t n = 0; transposed && n < columns; n += kPanelColumns) {
     const int64_t here = smaller(kPanelColumns, columns - n);
     const int64_t padded = roundUp(here, W);
     float* to = packed + n * depth;
-    if (transposed) {
-      transposeMatrix(b + n * ldb, ldb, to, padded, here, depth);
-      if (here < padded)
-        for (int64_t k = 0; k < depth; k++)
-          for (int64_t j = here; j < padded; j++) to[k * padded + j] = 0;
-      continue;
-    }
-    for (int64_t k = 0; k < depth; k++) {
-      const float* from = b + k * ldb + n;
+    transposeMatrix(b + n * ldb, ldb, to, padded, here, depth);
+    if (here < padded)
+      for (int64_t k = 0; k < depth; k++)
+        for (int64_t j = here; j < padded; j++) to[k * padded + j] = 0;
+  }
+  if (transposed) return;
+  for (int64_t k = 0; k < depth; k++) {
+    const float* from = b + k * ldb;
+    for (int64_t n = 0; n < columns; n += kPanelColumns) {
+      const int64_t here = smaller(kPanelColumns, columns - n);
+      float* to = packed + n * depth + k * roundUp(here, W);
       int64_t j = 0;
-      for (; j + W <= here; j += W) store(to + k * padded + j, load(from + j));
-      if (j < here) store(to + k * padded + j, loadPart(from + j, here - j));
+      for (; j + W <= here; j += W) store(to + j, load(from + n + j));
+      if (j < here) store(to + j, loadPart(from + n + j, here - j));
     }
   }
 }

@@ -115,7 +115,8 @@ void products() {
     for (int flags = 0; flags < 4; flags++) {
       onEverything("gemm", 1e-5f, [&, batch = batch, m = m, n = n, k = k](const Machine& machine) {
         Floats c(static_cast<size_t>(batch * m * n));
-        runGemm(machine, {batch, m, n, k, a.data(), b.data(), c.data(), m * k, k * n, (flags & 1) != 0, (flags & 2) != 0});
+        runGemm(machine, {batch, m, n, k, a.data(), b.data(), c.data(), m * k, k * n, (flags & 1) ? m : k, (flags & 2) ? k : n,
+                          (flags & 1) != 0, (flags & 2) != 0});
         return c;
       });
     }
