@@ -27,14 +27,24 @@ export function runJax(steps: number): Promise<Peer> {
   return runPeer(process.env.CHLADNI_BENCH_JAX_PYTHON ?? 'python3', 'jax_step.py', [steps]);
 }
 
-async function runPeer(python: string, script: string, args: readonly number[]): Promise<Peer> {
+/** TensorFlow.js's own wasm backend. */
+export function runTfjsWasm(steps: number): Promise<Peer> {
+  return runPeer(process.execPath, 'tfjsWasm.ts', [steps], ['--import', 'tsx']);
+}
+
+async function runPeer(
+  program: string,
+  script: string,
+  args: readonly number[],
+  flags: readonly string[] = [],
+): Promise<Peer> {
   const path = fileURLToPath(new URL(`peers/${script}`, import.meta.url));
   try {
-    const { stdout } = await run(python, [path, ...args.map(String)], { timeout: 300_000 });
+    const { stdout } = await run(program, [...flags, path, ...args.map(String)], { timeout: 300_000 });
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as PeerResult;
   } catch (error) {
     const lines = messageOf(error).trim().split('\n');
     const reason = lines.findLast((line) => /Error|not found|ENOENT/.test(line)) ?? lines[0];
-    return { absent: `${script} does not run under ${python}: ${reason}` };
+    return { absent: `${script} does not run under ${program}: ${reason}` };
   }
 }

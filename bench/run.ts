@@ -11,7 +11,7 @@ import { startEngine } from '../src/engine/engine.ts';
 import { configureNative, loadAddon } from '../src/engine/native/addon.ts';
 import { adamBench, convolutionBench, type FieldWork, fieldBench, matmulBench } from './kernels.ts';
 import { fractionOfLimit, median } from './measure.ts';
-import { type Peer, runJax, runPytorch } from './peers.ts';
+import { type Peer, runJax, runPytorch, runTfjsWasm } from './peers.ts';
 import { renderSeconds, trainSteps } from './step.ts';
 
 const quick = process.argv.includes('--quick');
@@ -134,6 +134,8 @@ async function benchStep() {
   const drawn = [await renderSeconds(RENDER_SIZE), await renderSeconds(RENDER_SIZE), await renderSeconds(RENDER_SIZE)];
   const render = 1000 * median(drawn);
   compare('render_vs_pytorch', `drawing ${RENDER_SIZE}² against ${version(torch)}`, render, torch, 'render', 3, 6);
+  const plain = await runTfjsWasm(2);
+  compare('step_vs_tfjs_wasm', `training step against ${version(plain)} as it comes`, step, plain, 'step', 25, 60);
   await startEngine('wasm');
   const wasm = 1000 * median((await trainSteps(4)).seconds);
   compare(
