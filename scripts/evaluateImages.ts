@@ -1,6 +1,8 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { writeFileAtomically } from '../src/atomicFile.ts';
 import { experimentSchema } from '../src/config/schema.ts';
-import { commonSize } from '../src/data/folderSize.ts';
+import { commonSize, imageSizes } from '../src/data/folderSize.ts';
 import type { ImageSet } from '../src/data/imageSet.ts';
 import { loadImages, skippedReport } from '../src/data/loadImages.ts';
 import { UsageError } from '../src/errors.ts';
@@ -63,9 +65,12 @@ export const evaluateImages: Command = {
     printNumbers(result);
     if (args.paired) printPairedBands(result.bands);
     else if (result.bands) printSpectra(result.bands);
-    await writeFileAtomically(args.out, stringifyJson(result)).catch((error: unknown) => {
+    try {
+      await mkdir(dirname(args.out), { recursive: true });
+      await writeFileAtomically(args.out, stringifyJson(result));
+    } catch (error) {
       throw fileError('write', args.out, error);
-    });
+    }
     console.log(`written to ${args.out}`);
   },
 };
@@ -80,11 +85,19 @@ function metricsOption(text: string): SetMetric[] {
 
 /** The wanted size, or the one that both folders' images have. */
 async function sizeOption({ size, generated, reference }: Arguments): Promise<string> {
+  const folders = [
+    ['--generated', generated],
+    ['--reference', reference],
+  ] as const;
+  const sizes = await Promise.all(folders.map(([option, path]) => imageSizes(path, option)));
   if (size !== undefined) {
     if (!/^[1-9]\d*(x[1-9]\d*)?$/.test(size)) throw new UsageError(`--size ${size}: expected N or WIDTHxHEIGHT`);
     return size.includes('x') ? size : `${size}x${size}`;
   }
-  const [a, b] = (await Promise.all([generated, reference].map(commonSize))).map((own) => `${own.width}x${own.height}`);
+  const [a, b] = sizes.map((found, i) => {
+    const { width, height } = commonSize(found, folders[i][0]);
+    return `${width}x${height}`;
+  });
   if (a !== b) {
     throw new UsageError(`--generated has images of ${a}, --reference of ${b}; bring both to one size with --size`);
   }

@@ -18,7 +18,10 @@ export interface DifferencePictures {
   pictures: readonly { label: string; png: Png }[];
 }
 
+/** Octaves of fewer modes are not plotted. */
 const NARROW_BAND_MODES = 12;
+/** Below this, T²/G of the kernel is a ratio of next to nothing. */
+const LEAST_TRANSFER = 0.1;
 const PAGE_STYLE = `
 .small { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 28px 32px; }
 .small svg { width: 100%; }
@@ -62,10 +65,10 @@ ${wiener.map((reference, i) => transferGainFigures(data, reference, i))}
 <section>
 <h2>Per band, at the last step</h2>
 <div class="table"><table>
-<thead><tr><th>Cycles per image</th><th>Encoding</th><th>T</th><th>G</th><th>95 %</th><th>C</th><th>df</th><th>T²/G</th><th>eNTK T²/G</th><th>bias² (MSE)</th><th>variance</th></tr></thead>
+<thead><tr><th>Cycles per image</th><th>Encoding</th><th>T</th><th>G</th><th>95 %</th><th>C</th><th>T²/G</th><th>eNTK T²/G</th><th>bias² (MSE)</th><th>variance</th></tr></thead>
 ${wiener.map((reference, i) => bandRows(data, reference, i))}
 </table></div>
-<p class="note"><b>C</b> is the fraction of the noise that is copied, df = C × modes; G ≥ C², and the gap is noise that the fit turned into something else: spread of gains, other modes, other paths of training. <b>T²/G</b> above the eNTK's value in the same band is denoising. bias² and variance are parts of the MSE against the clean image; bias² is an estimate free of variance and can come out below zero.</p>
+<p class="note"><b>C</b> is the fraction of the noise that is copied; G ≥ C², and the gap is noise that the fit turned into something else: spread of gains, other modes, other paths of training. <b>T²/G</b> above the eNTK's value in the same band is denoising. bias² and variance are parts of the MSE against the clean image; bias² is an estimate free of variance and can come out below zero.</p>
 </section>
 ${impulseSection(data.studies, data.impulseAmplitude)}
 ${pictures.length > 0 && picturesSection(pictures)}
@@ -79,11 +82,7 @@ ${pictures.length > 0 && picturesSection(pictures)}
 `.text;
 }
 
-function psnrFigure(
-  { studies }: NoiseStudyData,
-  { sigma, psnrDb, isotropicPsnrDb }: WienerReference,
-  at: number,
-): Markup {
+function psnrFigure({ studies }: NoiseStudyData, { sigma, psnrDb }: WienerReference, at: number): Markup {
   const series = studies.flatMap(({ encoding, levels }, i): Series[] => {
     const shown = levels[at].trajectory.filter(({ step }) => step > 0);
     const x = shown.map(({ step }) => step);
@@ -106,10 +105,7 @@ ${responsivePlot({
   x: { label: 'step', scale: 'log' },
   y: { label: 'PSNR (dB)' },
   series,
-  guides: [
-    { axis: 'y', at: psnrDb, label: 'oracle Wiener filter' },
-    { axis: 'y', at: isotropicPsnrDb, label: 'isotropic Wiener filter' },
-  ],
+  guides: [{ axis: 'y', at: psnrDb, label: 'oracle Wiener filter' }],
 })}
 <figcaption>${curves.map(({ kind, peakDb, peakStep, finalDb, dropDb }) => html`<b>${kind}</b>: best ${peakDb.toFixed(2)} dB at step ${peakStep}, final ${finalDb.toFixed(2)} dB, ${dropDb.toFixed(2)} dB lost since. `)}Stopping at the best needs the clean image: an oracle.</figcaption>
 </figure>`;
@@ -163,14 +159,15 @@ function bandRows({ studies }: NoiseStudyData, { sigma, bands }: WienerReference
   const fixed = (value: number, decimals = 3) =>
     Number.isFinite(value) ? value.toFixed(decimals).replace('-', '−') : '–';
   return html`<tbody>
-<tr><th colspan="11">σ = ${sigma}</th></tr>
+<tr><th colspan="10">σ = ${sigma}</th></tr>
 ${bands.map((reference, b) => [
   studies.map((study: EncodingStudy) => {
     const band = last(study.levels[at])[b];
-    const predicted = band.transfer ** 2 / kernelGainAt(study.kernel, band, band.transfer);
-    return html`<tr><td>${band.name}</td><td>${study.encoding.kind}</td><td>${fixed(band.transfer)}</td><td>${fixed(band.noiseGain)}</td><td>${fixed(band.noiseGainLow)} – ${fixed(band.noiseGainHigh)}</td><td>${fixed(band.noiseCopy)}</td><td>${formatNumber(band.degreesOfFreedom)}</td><td>${fixed(band.transfer ** 2 / band.noiseGain, 2)}</td><td>${fixed(predicted, 2)}</td><td>${formatNumber(band.biasSquaredMse)}</td><td>${formatNumber(band.varianceMse)}</td></tr>\n`;
+    const known = band.transfer >= LEAST_TRANSFER;
+    const predicted = known ? band.transfer ** 2 / kernelGainAt(study.kernel, band, band.transfer) : Number.NaN;
+    return html`<tr><td>${band.name}</td><td>${study.encoding.kind}</td><td>${fixed(band.transfer)}</td><td>${fixed(band.noiseGain)}</td><td>${fixed(band.noiseGainLow)} – ${fixed(band.noiseGainHigh)}</td><td>${fixed(band.noiseCopy)}</td><td>${fixed(band.transfer ** 2 / band.noiseGain, 2)}</td><td>${fixed(predicted, 2)}</td><td>${formatNumber(band.biasSquaredMse)}</td><td>${formatNumber(band.varianceMse)}</td></tr>\n`;
   }),
-  html`<tr class="beyond"><td>${reference.name}</td><td>Wiener</td><td>${fixed(reference.transfer)}</td><td>${fixed(reference.gain)}</td><td></td><td>${fixed(reference.copy)}</td><td></td><td>${fixed(reference.transfer ** 2 / reference.gain, 2)}</td><td></td><td></td><td></td></tr>\n`,
+  html`<tr class="beyond"><td>${reference.name}</td><td>Wiener</td><td>${fixed(reference.transfer)}</td><td>${fixed(reference.gain)}</td><td></td><td>${fixed(reference.copy)}</td><td>${fixed(reference.transfer ** 2 / reference.gain, 2)}</td><td></td><td></td><td></td></tr>\n`,
 ])}</tbody>`;
 }
 

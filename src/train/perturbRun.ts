@@ -1,19 +1,19 @@
 /** Disturbs a trained generator in every way that has a name, and measures per band what changes. */
 import { fieldForward } from '../engine/field.ts';
 import { type BandPartition, octavePartition } from '../eval/bands.ts';
-import { meanInterval, meanOf } from '../eval/bootstrap.ts';
 import { planeSpectra } from '../eval/noise.ts';
 import { BandChanges, perturbFrequencies, perturbWeights } from '../eval/perturb.ts';
-import type { PathLength, PerturbStudy } from '../eval/perturbStudyData.ts';
+import type { PerturbStudy } from '../eval/perturbStudyData.ts';
 import { predictJitter } from '../eval/theory/jitter.ts';
 import { pixelCentres } from '../grid.ts';
 import { encodePoints } from '../models/encoding.ts';
 import { Random } from '../random.ts';
 import { type DrawableField, disposeFields } from '../render/drawableField.ts';
-import { imageFields, imageLatents, latentFields, sampleLatents } from '../render/model.ts';
+import { imageFields, imageLatents, latentFields } from '../render/model.ts';
 import { renderImagesFloat } from '../render/render.ts';
 import { type Tensor2D, tf } from '../tf.ts';
 import type { OpenedModel } from './model.ts';
+import { pathLength } from './pathLength.ts';
 import { spread } from './runLog.ts';
 
 export interface PerturbOptions {
@@ -76,7 +76,13 @@ export async function perturbRun(model: OpenedModel, options: PerturbOptions): P
       ...(predictors[k] && { predicted: predictionOf(predictors[k], partition, size) }),
     })),
     ...(generator.latentSize > 0 &&
-      model.imageNames.length > 1 && { pathLength: await pathLength(model, partition, options) }),
+      model.imageNames.length > 1 && {
+        pathLength: await pathLength(model, partition, {
+          pairs: options.images * options.repeats,
+          epsilon: options.epsilon,
+          seed: options.seed,
+        }),
+      }),
   };
 }
 
@@ -159,7 +165,7 @@ function spreadOf(table: Float32Array, dimensions: number): Float64Array {
 }
 
 /** Every pixel drawn at its centre plus N(0, τ²I), τ in pixels. The same displacements for all fields of the batch. */
-async function jittered(field: DrawableField, deviation: number, random: Random): Promise<Float32Array[]> {
+export async function jittered(field: DrawableField, deviation: number, random: Random): Promise<Float32Array[]> {
   const { width, height } = field.training;
   const [xs, ys] = [pixelCentres(0, 1, width), pixelCentres(0, 1, height)];
   const points = new Float32Array(width * height * 2);
@@ -188,53 +194,4 @@ function addPower(images: readonly Float32Array[], { width, height }: BandPartit
 function predictionOf(power: Float64Array, partition: BandPartition, deviation: number) {
   const { transfer, relativeChange } = predictJitter(power, partition, deviation);
   return partition.bands.map((_, b) => ({ transfer: transfer[b], relativeChange: relativeChange[b] }));
-}
-
-/**
- * Perceptual path length without a perceptual network (Karras et al. 2019, §4.1): d is the squared difference in a band.
- * Between pairs of latents, linearly, at a random place; float differences, so ε is not as small as for 8-bit images.
- */
-async function pathLength(model: OpenedModel, partition: BandPartition, options: PerturbOptions): Promise<PathLength> {
-  const { latentSize } = model.generator;
-  const { epsilon, seed } = options;
-  const pairs = options.images * options.repeats;
-  const ends = await sampleLatents(model, { seed, count: 2 * pairs });
-  const random = new Random(seed, 'evaluation', 1);
-  const perPair: Float64Array[] = [];
-  const { width, height } = partition;
-  for (let first = 0; first < pairs; first += BATCH) {
-    const count = Math.min(BATCH, pairs - first);
-    const places = Array.from({ length: count }, () => random.uniform());
-    const at = (offset: number) =>
-      Float32Array.from({ length: count * latentSize }, (_, i) => {
-        const pair = Math.floor(i / latentSize);
-        const [a, b] = [0, 1].map((end) => ends[(2 * (first + pair) + end) * latentSize + (i % latentSize)]);
-        return a + (places[pair] + offset) * (b - a);
-      });
-    const images: Float32Array[][] = [];
-    for (const offset of [0, epsilon]) {
-      const field = latentFields(model, at(offset));
-      images.push(await renderImagesFloat(field, model.training));
-      disposeFields(field);
-    }
-    for (let i = 0; i < count; i++) {
-      const difference = images[1][i].map((value, p) => (value - images[0][i][p]) / epsilon);
-      const sums = new Float64Array(partition.bands.length);
-      for (const { re, im } of planeSpectra(difference, { width, height, channels: 3 })) {
-        for (let k = 0; k < re.length; k++) {
-          sums[partition.membership[k]] += (re[k] ** 2 + im[k] ** 2) / (3 * (width * height) ** 2);
-        }
-      }
-      perPair.push(sums);
-    }
-  }
-  return { epsilon, pairs, bands: summarize(perPair, partition, new Random(seed, 'evaluation', 2)) };
-}
-
-function summarize(perPair: readonly Float64Array[], partition: BandPartition, random: Random): PathLength['bands'] {
-  return partition.bands.map(({ name }, b) => {
-    const values = perPair.map((sums) => sums[b]);
-    const [low, high] = meanInterval(values, random);
-    return { name, pathLength: meanOf(values), low, high };
-  });
 }

@@ -110,7 +110,7 @@ export async function folderSource(path: string): Promise<ImageSource> {
     })
     .catch((error) => {
       const hint = error.code === 'ENOTDIR' ? ' (for an archive, set data.source to zip)' : '';
-      throw new UsageError(`can't read ${title}: ${reasonOf(error)}${hint}; check data.path`);
+      throw new UsageError(`can't read ${title}: ${reasonOf(error)}${hint}; check data.path`, { cause: error });
     });
   const { files, skipped } = await walk(root);
   const inFolders = files.length > 0 && files.every(({ name }) => name.includes('/'));

@@ -1,0 +1,140 @@
+/** `evaluate noise` and `evaluate perturb` as a user runs them. */
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evaluateNoise } from '../../scripts/evaluateNoise.ts';
+import { evaluatePerturb } from '../../scripts/evaluatePerturb.ts';
+import { experimentSchema } from '../../src/config/schema.ts';
+import { UsageError } from '../../src/errors.ts';
+import { readEvaluation } from '../../src/eval/result.ts';
+import { Random } from '../../src/random.ts';
+import { trainSession } from '../../src/train/session.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+let folder: string;
+let photo: string;
+
+function run(script: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'scripts', `${script}.ts`), ...args], {
+    cwd: root,
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (data) => {
+    out += data;
+  });
+  child.stderr.on('data', (data) => {
+    err += data;
+  });
+  return new Promise((done) => child.on('close', (code) => done({ code, out, err })));
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chladni-noise-'));
+  await mkdir(join(folder, 'photos'));
+  photo = join(folder, 'photos', 'photo.png');
+  const pixels = Uint8Array.from(new Random(0, 'synthetic').uniforms(9 * 7 * 3, 0, 256));
+  await sharp(pixels, { raw: { width: 9, height: 7, channels: 3 } })
+    .resize(40, 30)
+    .toFile(photo);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('evaluate noise', () => {
+  it('studies an image file, as a sub-command of either program, and writes numbers and a page', async () => {
+    const out = join(folder, 'study');
+    const tiny = ['--size', '16x12', '--steps', '6', '--draws', '2', '--sigma', '0.1', '--impulses', '1', '--out', out];
+    const one = await run('evaluate', 'noise', '--image', photo, '--encodings', 'gaussian,basic', ...tiny);
+    expect(one.err).not.toContain('unexpected');
+    expect(one.code).toBe(0);
+    const result = await readEvaluation(join(out, 'noise.json'));
+    expect(result?.metrics['noise_basic_s0.1_m2_clean_psnr_final_db']).toBeGreaterThan(0);
+    expect(result?.bands?.[0]).toMatchObject({ encoding: 'gaussian', sigma: 0.1, modes: 1 });
+    expect(await readFile(join(out, 'noise.html'), 'utf8')).toContain(`npm run evaluate -- noise --image ${photo}`);
+    const other = await run(
+      'chladni',
+      'evaluate',
+      'noise',
+      '--spectrum',
+      '2',
+      '--encodings',
+      'none',
+      '--optimizer',
+      'gd',
+      ...tiny,
+    );
+    expect(other.code).toBe(0);
+  });
+
+  it('refuses what makes no sense, in one line', async () => {
+    const out = join(folder, 'refused');
+    for (const [args, message] of [
+      [{ encodings: 'gausian', out }, '--encodings gausian: expected some of none,basic,positional,gaussian'],
+      [{ sigma: '0', out }, '--sigma 0: expected'],
+      [{ draws: 1, out }, '--draws: expected a whole number, 2 or more'],
+      [{ image: join(folder, 'missing.png'), out }, 'missing.png: no such file'],
+      [{ config: 'configs/quickstart.yaml', out }, 'noise is studied on fits'],
+      [{}, '--out: say in which folder'],
+    ] as const) {
+      const defaults = {
+        encodings: 'none',
+        sigma: '0.1',
+        draws: 2,
+        impulses: 0,
+        impulseAmplitude: 1,
+        which: '0',
+        set: [],
+      };
+      const error = await evaluateNoise.handler({ ...defaults, ...args }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(UsageError);
+      expect((error as Error).message).toContain(message);
+      expect((error as Error).message).not.toContain('\n');
+    }
+  });
+});
+
+describe('evaluate perturb, and noise of runs', () => {
+  it('measure a trained generator, and how much noise it learned', async () => {
+    const experiment = experimentSchema.parse({
+      data: { source: 'folder', path: join(folder, 'photos'), size: 16, cache: join(folder, 'cache') },
+      model: {
+        encoding: { kind: 'gaussian', frequencies: 8, sigma: 2 },
+        field: { width: 8, depth: 1 },
+        conditioner: { kind: 'lowRank', latent: 4, mapping: [8], rank: 2 },
+      },
+      train: { steps: 10, batch: 4, points: 64 },
+    });
+    const [clean, noisy] = [join(folder, 'clean'), join(folder, 'noisy')];
+    const session = { resume: false, say: () => {} };
+    await trainSession({ ...session, experiment, runPath: clean });
+    await trainSession({
+      ...session,
+      experiment: { ...experiment, data: { ...experiment.data, noise: 0.1 } },
+      runPath: noisy,
+    });
+
+    const options = {
+      images: 2,
+      repeats: 1,
+      sizes: '0.1,0.01',
+      jitter: '0.5',
+      frequencies: '0.1',
+      epsilon: 0.01,
+      seed: 0,
+    };
+    await evaluatePerturb.handler({ run: clean, checkpoint: 'latest', ...options });
+    const { metrics = {}, bands = [] } = (await readEvaluation(join(clean, 'eval', 'perturb.json'))) ?? {};
+    expect(metrics['perturb_latent_0.1_n2_change_4-8']).toBeGreaterThan(metrics['perturb_latent_0.01_n2_change_4-8']);
+    const jitter = bands.filter(({ perturbation }) => perturbation === 'jitter');
+    expect(jitter.some(({ predictedTransfer }) => Number(predictedTransfer) > 0)).toBe(true);
+
+    await evaluateNoise.handler({ clean, noisy });
+    const dataset = await readEvaluation(join(noisy, 'eval', 'dataset_noise.json'));
+    expect(dataset?.bands?.every(({ noiseGain, noiseCopy }) => Number(noiseGain) >= Number(noiseCopy) ** 2)).toBe(true);
+    await expect(evaluateNoise.handler({ clean: noisy, noisy: clean })).rejects.toThrow(
+      /--clean: that run was trained with/,
+    );
+  });
+});
