@@ -29,6 +29,16 @@ export async function runCommands(scriptName: string, commands: readonly Command
     .option('threads', { type: 'number', describe: 'threads of the native engine (default: every core)', global: true })
     .help()
     .version(false)
+    .option('threads', {
+      type: 'number',
+      describe: 'threads of the native engine (default: every core this process may use)',
+      requiresArg: true,
+      global: true,
+    })
+    .middleware((args) => {
+      // Read when the engine starts; NaN is refused there.
+      if (args.threads !== undefined) process.env.CHLADNI_THREADS = String(args.threads);
+    })
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
     .fail((message, error) => {

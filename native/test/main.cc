@@ -108,8 +108,40 @@ void field(std::vector<int64_t> widths, int64_t fields, int64_t points, bool sha
   });
 }
 
+void grids() {
+  const std::vector<double> xs = {0.1, 0.3, 0.35, 0.8, 1.2}, ys = {-0.5, 0.2, 0.9};
+  std::vector<double> frequencies(2 * 19), gains(19);
+  for (size_t i = 0; i < frequencies.size(); i++) frequencies[i] = 3.0 * std::sin(static_cast<double>(i));
+  for (size_t i = 0; i < gains.size(); i++) gains[i] = 1.0 / static_cast<double>(1 + i);
+  const Grid grid{xs.data(), ys.data(), 5, 3, frequencies.data(), gains.data(), 19};
+  const std::vector<int32_t> indices = {14, 0, 7};
+  onEverything("grid", 1e-6f, [&](const Machine& machine) {
+    Floats rows(10 * 38), pixels(3 * 38);
+    runGrid(machine, grid, nullptr, 5, 10, rows.data());
+    runGrid(machine, grid, indices.data(), 0, 3, pixels.data());
+    rows.insert(rows.end(), pixels.begin(), pixels.end());
+    return rows;
+  });
+  const Floats kernel = random(2 * 38 * 3), bias = random(2 * 3);
+  onEverything("field on a grid", 1e-5f, [&](const Machine& machine) {
+    Floats output(2 * 10 * 3);
+    FieldArgs f{};
+    f.layers = 1;
+    f.widths[0] = 38;
+    f.widths[1] = 3;
+    f.sharedFeatures = true;
+    f.fields = 2;
+    f.points = 10;
+    f.kernels[0] = kernel.data();
+    f.biases[0] = bias.data();
+    f.output = output.data();
+    runFieldOnGrid(machine, f, grid, 5);
+    return output;
+  });
+}
+
 void products() {
-  const int64_t sizes[][4] = {{1, 1, 1, 1}, {3, 7, 65, 13}, {1, 121, 200, 300}, {2, 64, 3, 33}};
+  const int64_t sizes[][4] = {{1, 1, 1, 1}, {3, 7, 65, 13}, {1, 121, 200, 300}, {2, 64, 3, 33}, {1, 9, 70, 2500}};
   for (const auto& [batch, m, n, k] : sizes) {
     const Floats a = random(batch * m * k), b = random(batch * k * n);
     for (int flags = 0; flags < 4; flags++) {
@@ -196,6 +228,7 @@ int main() {
       field({21, 4}, 2, 29, true, m, a);
     }
   }
+  grids();
   products();
   elementwise();
   if (failures == 0) std::printf("every operation agrees\n");

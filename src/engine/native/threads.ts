@@ -15,7 +15,7 @@ export function threadCount(environment: NodeJS.ProcessEnv = process.env): numbe
   if (asked !== undefined && asked !== '') {
     const count = Number(asked);
     if (!Number.isInteger(count) || count < 1 || count > 1024) {
-      throw new UsageError(`CHLADNI_THREADS must be an integer from 1 to 1024, got "${asked}"`);
+      throw new UsageError(`--threads (CHLADNI_THREADS) must be an integer from 1 to 1024, got "${asked}"`);
     }
     return count;
   }
