@@ -1,7 +1,7 @@
 /**
  * `npm run bench:evaluation`: how long the comparison of image sets takes, in plain JavaScript on one core.
  *
- * The issue's figure: spectra with intervals and floor, and FWD with its floor, of 10,000 images of 64×64 against as
+ * The figure to hold: spectra with intervals and floor, and FWD with its floor, of 10,000 images of 64×64 against as
  * many, in at most 30 s. Prints a table and ends with exit code 1 where that is missed.
  */
 import { cpus } from 'node:os';
@@ -30,18 +30,21 @@ function images(count: number, seed: number) {
   return { count, width: SIZE, height: SIZE, pixels };
 }
 
-function secondsOf(metrics: readonly SetMetric[], count: number): number {
+/** Wall-clock seconds, and those of the processor: on a busy machine the second says what an idle one would take. */
+function secondsOf(metrics: readonly SetMetric[], count: number): { wall: number; text: string } {
   const [generated, reference] = [images(count, 1), images(count, 2)];
-  const start = performance.now();
+  const [start, before] = [performance.now(), process.cpuUsage()];
   evaluateImageSets(generated, reference, { metrics });
-  return (performance.now() - start) / 1000;
+  const wall = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { wall, text: `${wall.toFixed(2).padStart(6)} s (${((user + system) / 1e6).toFixed(2)} s of processor)` };
 }
 
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}; ${SIZE}×${SIZE} RGB, as many generated as reference`);
 secondsOf(SET_METRICS, 20); // compiles
 for (const metric of SET_METRICS) {
-  console.log(`${metric.padEnd(10)} 1,000 images a side: ${secondsOf([metric], 1000).toFixed(2).padStart(6)} s`);
+  console.log(`${metric.padEnd(10)} 1,000 images a side: ${secondsOf([metric], 1000).text}`);
 }
-const seconds = secondsOf(['spectrum', 'fwd'], 10_000);
-console.log(`spectrum + fwd, 10,000 images a side: ${seconds.toFixed(1)} s (at most ${BOUND_SECONDS} s)`);
-if (seconds > BOUND_SECONDS) process.exitCode = 1;
+const { wall, text } = secondsOf(['spectrum', 'fwd'], 10_000);
+console.log(`spectrum + fwd, 10,000 images a side: ${text}, at most ${BOUND_SECONDS} s`);
+if (wall > BOUND_SECONDS) process.exitCode = 1;

@@ -74,7 +74,7 @@ async function experimentOf(args: Arguments): Promise<Experiment> {
 }
 
 /** Encodings by kind, as the config has them, or else scaled to the image: up to its Nyquist frequency. */
-function encodingsOf(names: string, { model, data }: Experiment): EncodingConfig[] {
+function encodingsOf({ encodings: names, config, set }: Arguments, { model, data }: Experiment): EncodingConfig[] {
   const shorter = Math.min(...Object.values(trainingSize(data)));
   const presets: Record<EncodingConfig['kind'], EncodingConfig> = {
     none: { kind: 'none', range: 'unit' },
@@ -82,15 +82,14 @@ function encodingsOf(names: string, { model, data }: Experiment): EncodingConfig
     positional: { kind: 'positional', frequencies: 32, maxLog2: Math.log2(shorter / 2) },
     gaussian: { kind: 'gaussian', frequencies: 64, sigma: (10 * shorter) / 128 },
   };
+  // What a config or --set names is meant; the defaults' encoding is nobody's choice.
+  const own = config !== undefined || set.some((override) => override.startsWith('model.encoding'));
   const kinds = names.split(',').map((name) => name.trim());
   return kinds.map((kind, i) => {
     if (!Object.hasOwn(presets, kind) || kinds.indexOf(kind) !== i) {
       throw new UsageError(`--encodings ${names}: expected some of ${Object.keys(presets).join(',')}, each once`);
     }
-    // What a config names, it means; the defaults' encoding is nobody's choice.
-    return model.encoding.kind === kind && model.encoding.kind !== 'gaussian'
-      ? model.encoding
-      : presets[kind as EncodingConfig['kind']];
+    return own && model.encoding.kind === kind ? model.encoding : presets[kind as EncodingConfig['kind']];
   });
 }
 
@@ -168,7 +167,7 @@ export const evaluateNoise: Command = {
       throw new UsageError('--spectrum: expected a number');
     const sigmas = sigmasOf(args.sigma);
     const experiment = await experimentOf(args);
-    const encodings = encodingsOf(args.encodings, experiment);
+    const encodings = encodingsOf(args, experiment);
     const image =
       args.image !== undefined
         ? await imageOfFile(args.image, experiment)

@@ -8,9 +8,15 @@ export { type FieldSpec, type FieldWeights, fieldForward, fieldLoss } from './en
 export { RunError, UsageError } from './errors.ts';
 export { octavePartition, ringPartition } from './eval/bands.ts';
 export { fft2, inverseFft2 } from './eval/fft.ts';
+export { evaluateImageSets, SET_METRICS } from './eval/imageSets.ts';
+export type { ImageStack } from './eval/imageStack.ts';
+export { NoiseDraws, noiseByBand } from './eval/noise.ts';
+export { PairedImages } from './eval/pairedImages.ts';
 export { bandFidelity, PairedSpectrum } from './eval/pairedSpectrum.ts';
 export { meanSquaredError, psnrOfMse, summarizePsnr } from './eval/psnr.ts';
 export { evaluateReconstruction, reconstructionPsnrs } from './eval/reconstruction.ts';
+export { compareSpectra } from './eval/setSpectra.ts';
+export { multiScaleSsim, ssim } from './eval/ssim.ts';
 export { fullView, pixelCentres, type View } from './grid.ts';
 export { condition, initConditioner } from './models/conditioner.ts';
 export { type Encoding, encodePoints, makeEncoding, makeGridEncoder } from './models/encoding.ts';

@@ -2,6 +2,7 @@
 import { symmetricEigen } from './symmetricEigen.ts';
 
 export interface Moments {
+  count: number;
   mean: Float64Array;
   /** [d,d], divided by N−1. */
   covariance: Float64Array;
@@ -14,18 +15,19 @@ export function momentsOf(rows: ArrayLike<number>, dimensions: number): Moments 
   const mean = new Float64Array(dimensions);
   for (let i = 0; i < rows.length; i++) mean[i % dimensions] += rows[i] / count;
   const covariance = new Float64Array(dimensions * dimensions);
-  // Four vectors at a time: the matrix is read and written once for all of them.
-  const centred = [0, 1, 2, 3].map(() => new Float64Array(dimensions));
-  const [p, q, r, s] = centred;
-  for (let first = 0; first < count; first += 4) {
-    centred.forEach((vector, lane) => {
+  // Eight vectors at a time: the matrix is read and written once for all of them.
+  const lanes = Array.from({ length: 8 }, () => new Float64Array(dimensions));
+  const [a, b, c, d, e, f, g, h] = lanes;
+  for (let first = 0; first < count; first += lanes.length) {
+    lanes.forEach((vector, lane) => {
       const at = (first + lane) * dimensions;
       for (let i = 0; i < dimensions; i++) vector[i] = first + lane < count ? rows[at + i] - mean[i] : 0;
     });
     for (let i = 0; i < dimensions; i++) {
-      const [pi, qi, ri, si] = [p[i], q[i], r[i], s[i]];
+      const [ai, bi, ci, di, ei, fi, gi, hi] = [a[i], b[i], c[i], d[i], e[i], f[i], g[i], h[i]];
       for (let j = 0, at = i * dimensions; j <= i; j++, at++) {
-        covariance[at] += pi * p[j] + qi * q[j] + ri * r[j] + si * s[j];
+        covariance[at] +=
+          ai * a[j] + bi * b[j] + ci * c[j] + di * d[j] + (ei * e[j] + fi * f[j] + gi * g[j] + hi * h[j]);
       }
     }
   }
@@ -35,11 +37,24 @@ export function momentsOf(rows: ArrayLike<number>, dimensions: number): Moments 
       covariance[i * dimensions + j] = covariance[j * dimensions + i] = value;
     }
   }
-  return { mean, covariance };
+  return { count, mean, covariance };
+}
+
+/** Moments of two sets together (Chan, Golub & LeVeque 1979). */
+export function mergeMoments(a: Moments, b: Moments): Moments {
+  const d = a.mean.length;
+  const count = a.count + b.count;
+  const apart = b.mean.map((value, i) => value - a.mean[i]);
+  const between = (a.count * b.count) / count;
+  const covariance = Float64Array.from({ length: d * d }, (_, at) => {
+    const own = (a.count - 1) * a.covariance[at] + (b.count - 1) * b.covariance[at];
+    return (own + between * apart[Math.floor(at / d)] * apart[at % d]) / (count - 1);
+  });
+  return { count, mean: a.mean.map((value, i) => value + (apart[i] * b.count) / count), covariance };
 }
 
 /** ‖μ₁−μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), the squared 2-Wasserstein distance of the Gaussians. */
-export function frechetDistance(a: Moments, b: Moments): number {
+export function frechetDistance(a: Omit<Moments, 'count'>, b: Omit<Moments, 'count'>): number {
   const d = a.mean.length;
   if (b.mean.length !== d) throw new RangeError(`vectors of ${d} and ${b.mean.length} numbers`);
   let distance = 0;

@@ -18,6 +18,10 @@ export interface DifferencePictures {
   pictures: readonly { label: string; png: Png }[];
 }
 
+/** An encoding has the same colour in every plot, whichever are compared. */
+const KINDS = ['none', 'basic', 'positional', 'gaussian'];
+const colorOf = (kind: string) => PALETTE[KINDS.indexOf(kind) % PALETTE.length];
+
 /** Octaves of fewer modes are not plotted. */
 const NARROW_BAND_MODES = 12;
 /** Below this, T²/G of the kernel is a ratio of next to nothing. */
@@ -83,10 +87,10 @@ ${pictures.length > 0 && picturesSection(pictures)}
 }
 
 function psnrFigure({ studies }: NoiseStudyData, { sigma, psnrDb }: WienerReference, at: number): Markup {
-  const series = studies.flatMap(({ encoding, levels }, i): Series[] => {
+  const series = studies.flatMap(({ encoding, levels }): Series[] => {
     const shown = levels[at].trajectory.filter(({ step }) => step > 0);
     const x = shown.map(({ step }) => step);
-    const color = PALETTE[i % PALETTE.length];
+    const color = colorOf(encoding.kind);
     return [
       { name: encoding.kind, x, y: shown.map(({ psnrCleanDb }) => psnrCleanDb), color },
       {
@@ -126,18 +130,18 @@ function transferGainFigures(data: NoiseStudyData, wiener: WienerReference, at: 
 export function transferGainPlot(data: NoiseStudyData, wiener: WienerReference, at: number, b: number): LinePlot {
   const { bands } = data.studies[0].levels[at].trajectory[0];
   const band = bands[b];
-  const measured = data.studies.map(({ encoding, levels }, i): Series => {
+  const measured = data.studies.map(({ encoding, levels }): Series => {
     const path = levels[at].trajectory.filter(({ step }) => step > 0).map((entry) => entry.bands[b]);
     return {
       name: encoding.kind,
       x: path.map(({ transfer }) => transfer),
       y: path.map(({ noiseGain }) => noiseGain),
-      color: PALETTE[i % PALETTE.length],
+      color: colorOf(encoding.kind),
     };
   });
-  const kernels = data.studies.flatMap(({ encoding, kernel }, i): Series[] => {
+  const kernels = data.studies.flatMap(({ encoding, kernel }): Series[] => {
     const flow = flowOf(kernel, band).filter(({ transfer }) => transfer > 0);
-    const color = PALETTE[i % PALETTE.length];
+    const color = colorOf(encoding.kind);
     const [x, y] = [flow.map(({ transfer }) => transfer), flow.map(({ gain }) => gain)];
     return flow.length > 0 ? [{ name: `${encoding.kind}, eNTK`, x, y, color, dashed: true }] : [];
   });

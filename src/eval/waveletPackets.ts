@@ -6,7 +6,7 @@
  * Deviation: the paper always takes level 4, made for 256 pixels; here the level leaves packets of 4 to 7 coefficients
  * along the shorter side, which a thousand images suffice to estimate the covariance of.
  */
-import { frechetDistance, type Moments, momentsOf } from './frechet.ts';
+import { frechetDistance, type Moments, mergeMoments, momentsOf } from './frechet.ts';
 import { channelsOf, type ImageStack, planeOf } from './imageStack.ts';
 
 /** The level that leaves at least 4 coefficients along the shorter side; at least 1. */
@@ -34,23 +34,26 @@ export function packetCrop(width: number, height: number, level: number): Crop {
  * row a·height/2^level + i, column b·width/2^level + j, packets in natural (Paley) order.
  */
 export function haarPackets(plane: Float64Array, width: number, height: number, level: number): Float64Array {
-  const line = new Float64Array(Math.max(width, height));
-  const transform = (first: number, stride: number, length: number) => {
-    const half = length / 2;
-    for (let i = 0; i < half; i++) {
-      const [a, b] = [plane[first + 2 * i * stride], plane[first + (2 * i + 1) * stride]];
-      line[i] = (a + b) * Math.SQRT1_2;
-      line[half + i] = (a - b) * Math.SQRT1_2;
-    }
-    for (let i = 0; i < length; i++) plane[first + i * stride] = line[i];
-  };
+  const half = new Float64Array(plane.length);
   for (let step = 0; step < level; step++) {
-    const [w, h] = [width >> step, height >> step];
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x += w) transform(y * width + x, 1, w);
+    const [w, h] = [width >> (step + 1), height >> (step + 1)];
+    // Along rows, from the plane to the other buffer; along columns, row by row, and back.
+    for (let first = 0; first < plane.length; first += 2 * w) {
+      for (let i = 0, from = first; i < w; i++, from += 2) {
+        const [a, b] = [plane[from], plane[from + 1]];
+        half[first + i] = a + b;
+        half[first + w + i] = a - b;
+      }
     }
-    for (let x = 0; x < width; x++) {
-      for (let y = 0; y < height; y += h) transform(y * width + x, width, h);
+    for (let top = 0; top < height; top += 2 * h) {
+      for (let i = 0; i < h; i++) {
+        let [upper, lower] = [(top + 2 * i) * width, (top + 2 * i + 1) * width];
+        let [sum, difference] = [(top + i) * width, (top + h + i) * width];
+        for (const end = upper + width; upper < end; upper++, lower++, sum++, difference++) {
+          plane[sum] = (half[upper] + half[lower]) / 2;
+          plane[difference] = (half[upper] - half[lower]) / 2;
+        }
+      }
     }
   }
   return plane;
@@ -77,8 +80,9 @@ export function packetCoefficients(stack: ImageStack, level: number): Float32Arr
       for (let y = 0; y < crop.height; y++) {
         const row = Math.floor(y / h) * side;
         const to = ((image * channels + channel) * h + (y % h)) * w;
-        for (let x = 0; x < crop.width; x++) {
-          coefficients[row + Math.floor(x / w)][to + (x % w)] = part[y * crop.width + x];
+        for (let packet = 0, from = y * crop.width; packet < side; packet++) {
+          const target = coefficients[row + packet];
+          for (let i = 0; i < w; i++, from++) target[to + i] = part[from];
         }
       }
     }
@@ -86,9 +90,28 @@ export function packetCoefficients(stack: ImageStack, level: number): Float32Arr
   return coefficients;
 }
 
-/** Moments of each packet of a stack. */
+/** Images whose coefficients are held at once. */
+const CHUNK = 256;
+
+/** Moments of each packet of a stack of at least 2 images. */
 export function packetMoments(stack: ImageStack, level: number): Moments[] {
-  return packetCoefficients(stack, level).map((rows) => momentsOf(rows, rows.length / stack.count));
+  const { count, width, height } = stack;
+  const values = width * height * channelsOf(stack);
+  const chunks = Math.ceil(count / CHUNK);
+  let moments: Moments[] | undefined;
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    // Of about equal size, so that none is left with a single image.
+    const [first, last] = [chunk, chunk + 1].map((i) => Math.floor((i * count) / chunks));
+    const part = { ...stack, count: last - first, pixels: stack.pixels.subarray(first * values, last * values) };
+    const own = packetCoefficients(part, level).map((rows) => momentsOf(rows, rows.length / part.count));
+    moments = moments ? mergePackets(moments, own) : own;
+  }
+  return moments!;
+}
+
+/** Moments of two sets together, packet by packet. */
+export function mergePackets(a: readonly Moments[], b: readonly Moments[]): Moments[] {
+  return a.map((moments, packet) => mergeMoments(moments, b[packet]));
 }
 
 /** Mean of the packets' Fréchet distances. */

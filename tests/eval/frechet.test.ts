@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { frechetDistance, momentsOf } from '../../src/eval/frechet.ts';
+import { frechetDistance, mergeMoments, momentsOf } from '../../src/eval/frechet.ts';
 import { symmetricEigen } from '../../src/eval/symmetricEigen.ts';
 import {
   frechetWaveletDistance,
@@ -90,6 +90,14 @@ describe('frechetDistance', () => {
     [slow(0, 0), slow(0, 1), slow(1, 0), slow(1, 1)].forEach((value, at) => {
       expect(covariance[at]).toBeCloseTo(value, 12);
     });
+    const merged = mergeMoments(momentsOf([1, 2, 3, 2], 2), momentsOf([5, 5, 3, 1, 7, 4, 0, 0], 2));
+    expect(merged.count).toBe(6);
+    merged.covariance.forEach((value, at) => {
+      expect(value).toBeCloseTo(covariance[at], 12);
+    });
+    merged.mean.forEach((value, i) => {
+      expect(value).toBeCloseTo(mean[i], 12);
+    });
     expect(() => momentsOf([1, 2], 2)).toThrow('needs 2 vectors');
   });
 });
@@ -142,6 +150,25 @@ describe('frechetWaveletDistance', () => {
   it('of white noise of standard deviations 1 and 1.5 is d·(0.5)² per packet of d coefficients', () => {
     const distance = frechetWaveletDistance(sets(4000, 1, 1), sets(4000, 1.5, 1));
     expect(Math.abs(distance / (16 * 0.25) - 1)).toBeLessThan(0.03);
+  });
+
+  it('takes sets larger than it holds at once for what they are', () => {
+    const stack = {
+      count: 515,
+      width: 8,
+      height: 8,
+      channels: 1,
+      pixels: new Random(9, 'synthetic').normals(515 * 64),
+    };
+    const whole = packetCoefficients(stack, 1).map((rows) => momentsOf(rows, 16));
+    packetMoments(stack, 1).forEach(({ covariance, mean }, packet) => {
+      covariance.forEach((value, at) => {
+        expect(value).toBeCloseTo(whole[packet].covariance[at], 6);
+      });
+      mean.forEach((value, at) => {
+        expect(value).toBeCloseTo(whole[packet].mean[at], 6);
+      });
+    });
   });
 
   it('of grey images repeated to RGB is three times that of the grey ones', () => {

@@ -1,13 +1,15 @@
 /** The commands as a user runs them: processes, exit codes, files. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSummary } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
 import { readMetrics } from '../../src/train/metricsLog.ts';
+import { at, decodeFields, readRecords, textAt } from '../train/tensorboard/eventFile.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 let folder: string;
@@ -123,7 +125,22 @@ describe('training from the command line', () => {
 
     const evaluated = await run('evaluate', '--run', path);
     expect(evaluated.code).toBe(0);
-    const summary = JSON.parse(await readFile(join(path, 'eval', 'summary.json'), 'utf8'));
+    expect(evaluated.out).toMatch(/samples_lsd_r7_n6_db +[\d.]+ +\[/);
+    const summary = await readSummary(join(path, 'eval'));
+    expect(summary).toMatchObject({ samples_images_generated: 6, samples_images_reference: 6 });
+    expect(summary).toHaveProperty('scale_consistency_x4_n6_psnr_db');
+    // TensorBoard has the same numbers, at the checkpoint's step.
+    const events = readdirSync(join(path, 'eval')).filter((name) => name.startsWith('events.out.tfevents.'));
+    const logged = readRecords(join(path, 'eval', events[0])).flatMap((event) =>
+      (decodeFields((at(event, 5) as Uint8Array | undefined) ?? new Uint8Array())[1] ?? []).map((value) => ({
+        tag: textAt(value as Uint8Array, 1),
+        step: at(event, 2),
+      })),
+    );
+    expect(logged).toContainEqual({ tag: 'evaluation/samples_fwd_haar2_n6', step: 60 });
+    // Followed during training, octave by octave.
+    const followed = (await readMetrics(join(path, 'metrics.jsonl'))).filter((entry) => 'spectrum/snr_db_2-4' in entry);
+    expect(followed.map(({ step }) => step)).toEqual([30, 60]);
     expect(summary.reconstruction_psnr_db).toBeGreaterThan(5);
     expect(summary.reconstruction_images).toBe(6);
     expect(summary.reconstruction_x2_psnr_db).toBeGreaterThan(5); // 48 rows hold two times 16

@@ -39,6 +39,9 @@ beforeAll(async () => {
   await sharp(pixels, { raw: { width: 9, height: 7, channels: 3 } })
     .resize(40, 30)
     .toFile(photo);
+  await sharp(photo)
+    .flip()
+    .toFile(join(folder, 'photos', 'flipped.png'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 

@@ -59,7 +59,7 @@ describe('the empirical neural tangent kernel', () => {
         jacobian.push(above.map((v, k) => (v - below[k]) / (2 * h)));
       }
     }
-    evaluate().forEach((value, i) => expect(output[i]).toBeCloseTo(value, 6));
+    for (const [i, value] of evaluate().entries()) expect(output[i]).toBeCloseTo(value, 6);
     for (let p = 0; p < 4; p++) {
       for (let q = 0; q < 4; q++) {
         let expected = 0;
