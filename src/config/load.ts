@@ -1,7 +1,6 @@
 /** From a YAML file, what it extends and `--set` overrides to a checked experiment, with errors people can act on. */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { parseDocument, stringify } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, UsageError } from '../errors.ts';
@@ -44,17 +43,17 @@ export function checkExperiment(tree: unknown, origin: string, overridden: reado
 }
 
 /**
- * Parses the text of a resolved config, as a run folder or a checkpoint holds it.
+ * Parses the text of a resolved config, as a run folder or a checkpoint holds it. Keys that have come since with a newer
+ * version take their defaults.
  *
- * @throws UsageError where it is not valid, or not complete: nothing of a run is left to defaults.
+ * @throws UsageError where it is not valid, or a whole section is missing.
  */
 export function parseExperiment(text: string, origin: string): Experiment {
   const tree = parseYaml(text, origin);
   const experiment = checkExperiment(tree, origin);
-  if (!isDeepStrictEqual(tree, JSON.parse(JSON.stringify(experiment)))) {
-    throw new UsageError(`${origin}: is not the complete config of a run; restore it`);
-  }
-  return experiment;
+  const missing = Object.keys(experiment).filter((key) => !(key in tree));
+  if (missing.length === 0) return experiment;
+  throw new UsageError(`${origin}: is not the config of a run: it lacks ${missing.join(', ')}; restore it`);
 }
 
 /** The resolved experiment as YAML: loading it gives the same experiment again. */

@@ -129,7 +129,7 @@ function differencePlot(rings: readonly SpectralBand[]): LinePlot {
   const sampling = rings.map(({ samplingDb }) => 1.96 * samplingDb);
   const column = (key: 'deltaDb' | 'deltaDbLow' | 'deltaDbHigh') => rings.map((ring) => ring[key]);
   return {
-    title: 'Power of samples over power of training images',
+    title: 'Power of samples over training images',
     x: frequencyAxis(rings),
     y: { label: 'Δ (dB)' },
     series: [

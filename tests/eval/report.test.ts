@@ -147,7 +147,7 @@ describe('renderReport', () => {
       expect.arrayContaining(['LSD (dB)', 'FWD', 'SWD (×10³)', 'Density', 'Scale consistency (dB)']),
     );
     expect(page).toMatch(/<td>Coverage<\/td>.*?\(equal sets\)/);
-    expect(page).toContain('Power of samples over power of training images');
+    expect(page).toContain('Power of samples over training images');
   });
 
   it('keeps the blank lines of the config', () => {
