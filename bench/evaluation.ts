@@ -5,6 +5,7 @@
  * many, in at most 30 s. Prints a table and ends with exit code 1 where that is missed.
  */
 import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/eval/imageSets.ts';
 import { powerLawField } from '../src/eval/theory/syntheticField.ts';
 import { Random } from '../src/random.ts';
@@ -40,11 +41,18 @@ function secondsOf(metrics: readonly SetMetric[], count: number): { wall: number
   return { wall, text: `${wall.toFixed(2).padStart(6)} s (${((user + system) / 1e6).toFixed(2)} s of processor)` };
 }
 
-console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}; ${SIZE}×${SIZE} RGB, as many generated as reference`);
-secondsOf(SET_METRICS, 20); // compiles
-for (const metric of SET_METRICS) {
-  console.log(`${metric.padEnd(10)} 1,000 images a side: ${secondsOf([metric], 1000).text}`);
+/** Prints the table; returns the seconds of the figure to hold. */
+export function benchEvaluation(): number {
+  console.log(
+    `${cpus()[0]?.model.trim()}, Node ${process.version}; ${SIZE}×${SIZE} RGB, as many generated as reference`,
+  );
+  secondsOf(SET_METRICS, 20); // compiles
+  for (const metric of SET_METRICS) {
+    console.log(`${metric.padEnd(10)} 1,000 images a side: ${secondsOf([metric], 1000).text}`);
+  }
+  const { wall, text } = secondsOf(['spectrum', 'fwd'], 10_000);
+  console.log(`spectrum + fwd, 10,000 images a side: ${text}, at most ${BOUND_SECONDS} s`);
+  return wall;
 }
-const { wall, text } = secondsOf(['spectrum', 'fwd'], 10_000);
-console.log(`spectrum + fwd, 10,000 images a side: ${text}, at most ${BOUND_SECONDS} s`);
-if (wall > BOUND_SECONDS) process.exitCode = 1;
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && benchEvaluation() > BOUND_SECONDS) process.exitCode = 1;

@@ -5,6 +5,7 @@
  * The parts are timed apart; they must take 120 seconds together on 2 cores with the native engine.
  */
 import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { loadExperiment } from '../src/config/load.ts';
 import type { EncodingConfig } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
@@ -20,35 +21,43 @@ const ENCODINGS: EncodingConfig[] = [
   { kind: 'gaussian', frequencies: 64, sigma: 10 },
 ];
 
-const asked = process.argv.indexOf('--engine');
-const engine = await startEngine(asked > 0 ? process.argv[asked + 1] : 'native');
-const experiment = await loadExperiment(undefined, [
-  'objective=fit',
-  'data.source=photo',
-  'data.size=128',
-  'model.field.output=linear',
-  'train.steps=1000',
-  'train.learningRate=0.002',
-]);
-const image = await imageOfData(experiment, '0', console.error);
-let total = 0;
-for (const encoding of ENCODINGS) {
-  const start = performance.now();
-  const data = await runNoiseStudy({
-    image,
-    experiment,
-    encodings: [encoding],
-    sigmas: [0.05, 0.1, 0.2],
-    draws: 8,
-    optimizer: 'adam',
-    impulses: 4,
-    impulseAmplitude: 0.5,
-  });
-  const psnr = noiseResult(data).metrics[`noise_${encoding.kind}_s0.1_m8_clean_psnr_final_db`];
-  const seconds = (performance.now() - start) / 1000;
-  total += seconds;
-  console.log(`${encoding.kind.padEnd(12)}${seconds.toFixed(1).padStart(7)} s   ${psnr.toFixed(2)} dB at σ = 0.1`);
+/** Prints the seconds of each encoding; returns their sum. */
+export async function benchNoise(engineName = 'native'): Promise<number> {
+  const engine = await startEngine(engineName);
+  const experiment = await loadExperiment(undefined, [
+    'objective=fit',
+    'data.source=photo',
+    'data.size=128',
+    'model.field.output=linear',
+    'train.steps=1000',
+    'train.learningRate=0.002',
+  ]);
+  const image = await imageOfData(experiment, '0', console.error);
+  let total = 0;
+  for (const encoding of ENCODINGS) {
+    const start = performance.now();
+    const data = await runNoiseStudy({
+      image,
+      experiment,
+      encodings: [encoding],
+      sigmas: [0.05, 0.1, 0.2],
+      draws: 8,
+      optimizer: 'adam',
+      impulses: 4,
+      impulseAmplitude: 0.5,
+    });
+    const psnr = noiseResult(data).metrics[`noise_${encoding.kind}_s0.1_m8_clean_psnr_final_db`];
+    const seconds = (performance.now() - start) / 1000;
+    total += seconds;
+    console.log(`${encoding.kind.padEnd(12)}${seconds.toFixed(1).padStart(7)} s   ${psnr.toFixed(2)} dB at σ = 0.1`);
+  }
+  console.log(
+    `noise study  ${total.toFixed(1)} s (must: ${MUST_SECONDS} s), engine ${engine.name}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)}`,
+  );
+  return total;
 }
-console.log(
-  `noise study  ${total.toFixed(1)} s (must: ${MUST_SECONDS} s), engine ${engine.name}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)}`,
-);
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const asked = process.argv.indexOf('--engine');
+  await benchNoise(asked > 0 ? process.argv[asked + 1] : undefined);
+}

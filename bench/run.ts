@@ -9,8 +9,10 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { startEngine } from '../src/engine/engine.ts';
 import { configureNative, loadAddon } from '../src/engine/native/addon.ts';
+import { benchEvaluation } from './evaluation.ts';
 import { adamBench, convolutionBench, type FieldWork, fieldBench, matmulBench } from './kernels.ts';
 import { fractionOfLimit, median } from './measure.ts';
+import { benchNoise } from './noise.ts';
 import { type Peer, runJax, runPytorch, runTfjsWasm } from './peers.ts';
 import { renderSeconds, trainSteps } from './step.ts';
 
@@ -161,6 +163,10 @@ benchFields();
 benchScaling();
 benchOthers();
 await benchStep();
+if (!quick) {
+  figures.evaluation_10k_images_seconds = Number(benchEvaluation().toFixed(1));
+  figures.noise_study_seconds = Number((await benchNoise()).toFixed(1));
+}
 const machine = {
   cpu: cpus()[0]?.model.trim() ?? 'unknown',
   cores: all,
