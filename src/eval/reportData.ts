@@ -1,4 +1,6 @@
 /** What a report shows. Sections without data are left out. */
+
+import type { Heatmap } from './heatmap.ts';
 import type { BandFidelity } from './pairedSpectrum.ts';
 import type { LinePlot } from './plot.ts';
 import type { SampleSpectraData } from './reportSpectra.ts';
@@ -21,7 +23,8 @@ export interface ReportData {
   /** Strips of frames, each from one latent to another. */
   interpolations?: readonly (readonly Png[])[];
   resolutions?: ResolutionsData;
-  curves?: readonly { plot: LinePlot; caption?: string }[];
+  /** Of training: lines, or a heatmap. */
+  curves?: readonly { plot: LinePlot | Heatmap; caption?: string }[];
   fidelity?: FidelityData;
   sampleSpectra?: SampleSpectraData;
   /** Files that were not used. */

@@ -4,7 +4,6 @@ import { writeFileAtomically } from '../atomicFile.ts';
 import { formatExperiment } from '../config/load.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import type { BandFidelity } from '../eval/pairedSpectrum.ts';
-import type { LinePlot } from '../eval/plot.ts';
 import { meanSquaredError, psnrOfMse } from '../eval/psnr.ts';
 import { reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts';
 import { renderReport } from '../eval/report.ts';
@@ -241,28 +240,27 @@ function curvesOf(entries: readonly MetricsEntry[]): ReportData['curves'] {
       caption:
         'Batches are noisy and seen through the weights of the moment; reconstructions are drawn with the averaged weights.',
     },
-    ...bandCurves(entries, series),
+    ...bandHeatmap(entries),
   ];
 }
 
-/** One line an octave; runs logged without them have none. */
-function bandCurves(
-  entries: readonly MetricsEntry[],
-  series: (key: string, name: string) => LinePlot['series'][number],
-): NonNullable<ReportData['curves']> {
-  const logged = entries.find((entry) => `${MONITORED_SNR}dc` in entry) ?? {};
-  const octaves = Object.keys(logged).filter((key) => key.startsWith(MONITORED_SNR) && /\d$/.test(key));
+/** One row an octave, one column a monitored step; runs logged without them have none. */
+function bandHeatmap(entries: readonly MetricsEntry[]): NonNullable<ReportData['curves']> {
+  const monitored = entries.filter((entry) => `${MONITORED_SNR}dc` in entry);
+  const octaves = Object.keys(monitored[0] ?? {}).filter((key) => key.startsWith(MONITORED_SNR) && /\d$/.test(key));
   if (octaves.length === 0) return [];
+  const rows = octaves.toReversed();
   return [
     {
       plot: {
-        title: 'Signal-to-noise ratio per octave',
-        x: { label: 'step' },
-        y: { label: 'SNR (dB)' },
-        series: octaves.map((key) => series(key, `${key.slice(MONITORED_SNR.length).replace('-', '–')} cycles`)),
+        title: 'Signal-to-noise ratio per octave, over training',
+        value: 'SNR (dB)',
+        x: { label: 'step', ticks: monitored.map((entry) => entry.step) },
+        y: { label: 'cycles per image', ticks: rows.map((key) => key.slice(MONITORED_SNR.length).replace('-', '–')) },
+        values: rows.map((key) => monitored.map((entry) => Number(entry[key]))),
       },
       caption:
-        'Of reconstructions, by cycles per image. Low frequencies come first and stay ahead: the spectral bias of coordinate networks.',
+        'Of reconstructions. Low frequencies (bottom) come first and stay ahead: the spectral bias of coordinate networks.',
     },
   ];
 }

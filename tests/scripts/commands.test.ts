@@ -203,6 +203,47 @@ describe('training from the command line', () => {
   });
 });
 
+describe('the quickstart', () => {
+  const tiny = [
+    'data.limit=12',
+    'data.size=16',
+    'train.steps=10',
+    'train.batch=4',
+    'train.points=64',
+    'train.sampleEverySteps=5',
+    'evaluate.images=4',
+    'evaluate.samples=8',
+    'model.field.width=8',
+    'model.conditioner.latent=8',
+    'model.conditioner.mapping=[16]',
+  ];
+
+  it('goes all the way to a report, does it again, and leaves other runs alone', async () => {
+    const path = join(folder, 'quickstart');
+    const cache = `data.cache=${join(folder, 'cache')}`;
+    const first = await run('start', '--run', path, '--set', ...tiny, cache);
+    expect(first.code, first.err).toBe(0);
+    for (const picture of ['samples.png', 'large-2048.png'])
+      expect(existsSync(join(path, 'samples', picture))).toBe(true);
+    const page = await readFile(join(path, 'report.html'), 'utf8');
+    for (const title of [
+      'Reconstructions',
+      'One image at any size',
+      'Samples',
+      'Interpolation',
+      'Fidelity per frequency',
+      'Training',
+    ]) {
+      expect(page).toContain(`<h2>${title}</h2>`);
+    }
+    expect(page).not.toMatch(/(src|href)="http/);
+    expect((await run('start', '--run', path, '--set', ...tiny, cache)).code).toBe(0);
+    const other = await run('start', '--run', path, '--set', ...tiny, cache, 'seed=1');
+    expect(other.code).toBe(2);
+    expect(other.err).toContain('already holds a run');
+  });
+});
+
 describe('mistakes', () => {
   const cases: [string, string, string[], number, RegExp][] = [
     ['a typo in a key', 'train', ['--set', 'trian.steps=1'], 2, /^--set: unknown key "trian"; did you mean "train"\?$/],
