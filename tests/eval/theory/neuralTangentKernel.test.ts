@@ -23,11 +23,15 @@ const line = (points: number, membership: Int32Array, bands: number) => ({
 });
 
 describe('the empirical neural tangent kernel', () => {
-  it.each(ACTIVATIONS)('is J·Jᵀ by finite differences, activation %s', (activation) => {
+  it.each([
+    ...ACTIVATIONS.map((activation) => ({ activation, skipLayer: undefined })),
+    { activation: 'sine' as const, skipLayer: 1 },
+  ])('is J·Jᵀ by finite differences, activation $activation, skip to layer $skipLayer', ({ activation, skipLayer }) => {
     const spec: FieldSpec = {
+      skipLayer,
       layers: [
         { inputs: 3, outputs: 4 },
-        { inputs: 4, outputs: 5 },
+        { inputs: skipLayer ? 7 : 4, outputs: 5 },
         { inputs: 5, outputs: 2 },
       ],
       activation,
@@ -59,7 +63,7 @@ describe('the empirical neural tangent kernel', () => {
         jacobian.push(above.map((v, k) => (v - below[k]) / (2 * h)));
       }
     }
-    evaluate().forEach((value, i) => expect(output[i]).toBeCloseTo(value, 6));
+    for (const [i, value] of evaluate().entries()) expect(output[i]).toBeCloseTo(value, 6);
     for (let p = 0; p < 4; p++) {
       for (let q = 0; q < 4; q++) {
         let expected = 0;
