@@ -27,7 +27,7 @@ export function fieldBench(addon: Addon, { hidden, fields, points }: FieldWork) 
   const biasGradients = biases.map((bias) => new Float32Array(bias.length));
   const run = () => {
     const output = [null, losses, kernelGradients, biasGradients, null] as const;
-    addon.field(1, widths, 0, 1, true, true, fields, points, kernels, biases, features, targets, ...output);
+    addon.field(1, widths, 0, 0, 1, true, true, fields, points, kernels, biases, features, targets, ...output);
   };
   run();
   checkField();

@@ -71,7 +71,7 @@ napi_value instructionSets(napi_env env, Instance&, Arguments&) {
   return list;
 }
 
-// widths, activation, omega, sigmoid: the arguments that begin every field operation
+// widths, skip, activation, omega, sigmoid: the arguments that begin every field operation
 void readFieldSpec(Arguments& in, FieldArgs& f) {
   const std::vector<int64_t> widths = in.list(kMaxLayers + 1);
   if (widths.size() < 2) throw Invalid("a field has at least one layer");
@@ -80,6 +80,7 @@ void readFieldSpec(Arguments& in, FieldArgs& f) {
     if (widths[i] < 1 || widths[i] > (1 << 20)) throw Invalid("widths out of range");
     f.widths[i] = widths[i];
   }
+  f.skip = static_cast<int32_t>(in.integer(0, f.layers - 1));
   f.activation = static_cast<Activation>(in.integer(0, 5));
   f.omega = static_cast<float>(in.number());
   f.sigmoid = in.boolean();
@@ -90,13 +91,13 @@ struct WeightSizes {
   std::vector<int64_t> kernels, biases;
   explicit WeightSizes(const FieldArgs& f) {
     for (int l = 0; l < f.layers; l++) {
-      kernels.push_back(product({f.fields, f.widths[l], f.widths[l + 1]}));
+      kernels.push_back(product({f.fields, inputsOf(&f, l), f.widths[l + 1]}));
       biases.push_back(product({f.fields, f.widths[l + 1]}));
     }
   }
 };
 
-// field(mode, widths, activation, omega, sigmoid, shared, fields, points, kernels, biases, features, targets,
+// field(mode, widths, skip, activation, omega, sigmoid, shared, fields, points, kernels, biases, features, targets,
 //       output, losses, kernelGradients, biasGradients, featureGradients)
 napi_value field(napi_env, Instance& instance, Arguments& in) {
   FieldArgs f{};
@@ -139,8 +140,8 @@ Grid readGrid(Arguments& in) {
   return grid;
 }
 
-// fieldOnGrid(widths, activation, omega, sigmoid, fields, kernels, biases, xs, ys, frequencies, gains or null, first pixel,
-//             points, output)
+// fieldOnGrid(widths, skip, activation, omega, sigmoid, fields, kernels, biases, xs, ys, frequencies, gains or null,
+//             first pixel, points, output)
 napi_value fieldOnGrid(napi_env, Instance& instance, Arguments& in) {
   FieldArgs f{};
   f.mode = FieldMode::Forward;

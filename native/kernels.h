@@ -24,12 +24,13 @@ struct FieldArgs {
   FieldMode mode;
   int32_t layers;
   int64_t widths[kMaxLayers + 1];  // features, hidden…, channels
+  int32_t skip;                    // the layer that reads [hidden, features]; 0: none
   Activation activation;
   float omega;
   bool sigmoid;         // of the output; linear otherwise
   bool sharedFeatures;  // features are [P,F], not [B,P,F]
   int64_t fields, points;
-  const float* kernels[kMaxLayers];  // each [B,I,O]
+  const float* kernels[kMaxLayers];  // each [B, inputsOf(l), O]
   const float* biases[kMaxLayers];   // each [B,O]
   const float* features;
   const GridWaves* grid;  // Forward: features come from pixels [firstPixel, firstPixel + P) of a grid instead
@@ -41,6 +42,9 @@ struct FieldArgs {
   float* biasGradients[kMaxLayers];
   float* featureGradients;  // Gradients: [B,P,F] or null
 };
+
+/// Number of inputs of layer l.
+static inline int64_t inputsOf(const FieldArgs* f, int l) { return f->widths[l] + (l && l == f->skip ? f->widths[0] : 0); }
 
 /// How the work is cut: by the shapes alone, so that the bits do not depend on the number of threads.
 struct FieldPlan {

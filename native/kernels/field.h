@@ -3,6 +3,7 @@
 // core. See docs/native-engine.md for the picture.
 #pragma once
 #include "../kernels.h"
+#include "activation.h"
 #include "grid.h"
 #include "microkernel.h"
 #include "vectorMath.h"
@@ -16,14 +17,16 @@ constexpr int64_t kStridePadding = 16;  // one line: rows of a tile then fall in
 // Everything a thread keeps while it works, carved out of its scratch.
 struct FieldScratch {
   float* packed[kMaxLayers];            // weights, for the forward pass
-  float* packedTransposed[kMaxLayers];  // weights transposed, for the backward pass
+  float* packedTransposed[kMaxLayers];  // those of the first widths[l] inputs transposed, for the backward pass
+  float* packedSkipTransposed;          // those of the skip layer's features transposed, where their gradient is wanted
   float* bias[kMaxLayers];
   float* kernelGradient[kMaxLayers];  // [I][O padded]; of the last layer transposed, [O][I padded]
   float* biasGradient[kMaxLayers];
-  float* hidden[kMaxLayers + 1];      // hidden[l] feeds layer l: [tile][stride[l]]; hidden[0] holds the features
+  float* hidden[kMaxLayers + 1];      // hidden[l] feeds layer l: [tile][stride[l]]; hidden[0]: the features
   float* derivative[kMaxLayers + 1];  // of the activation that made hidden[l]
   int64_t stride[kMaxLayers + 1];
   float *delta, *nextDelta;  // gradients of preactivations, [tile][their width's stride]
+  float* skipDelta;          // what the features' gradient gets through the skip, [tile][stride[0]]
   float *output, *outputDelta;
   int64_t floats;
 };
@@ -43,22 +46,26 @@ static FieldScratch carveScratch(const FieldArgs* f, int64_t tile, float* base) 
   const int64_t rows = tile + kRowSlack;
   int64_t widest = 0;
   for (int l = 0; l <= L; l++) {
-    s.stride[l] = roundUp(f->widths[l], 16) + kStridePadding;
+    s.stride[l] = roundUp(l < L ? inputsOf(f, l) : f->widths[l], 16) + kStridePadding;
     widest = larger(widest, s.stride[l]);
   }
   for (int l = 0; l < L; l++) {
-    const int64_t in = f->widths[l], out = f->widths[l + 1];
+    const int64_t in = inputsOf(f, l), out = f->widths[l + 1];
     s.packed[l] = take(packedFloats(in, out));
     s.bias[l] = take(roundUp(out, W));
     s.hidden[l] = take(rows * s.stride[l]);
     s.derivative[l] = nullptr;
     if (!trains(f)) continue;
     if (l > 0 && keepsDerivative(f)) s.derivative[l] = take(rows * s.stride[l]);
-    s.packedTransposed[l] = l > 0 || f->featureGradients ? take(packedFloats(out, in)) : nullptr;
+    s.packedTransposed[l] = l > 0 || f->featureGradients ? take(packedFloats(out, f->widths[l])) : nullptr;
     s.kernelGradient[l] = take(l + 1 < L ? (in + kRowSlack) * roundUp(out, W) : (out + kRowSlack) * roundUp(in, W));
     s.biasGradient[l] = take(roundUp(out, W));
   }
-  s.delta = s.nextDelta = s.outputDelta = nullptr;
+  s.delta = s.nextDelta = s.outputDelta = s.skipDelta = s.packedSkipTransposed = nullptr;
+  if (f->skip && f->featureGradients) {
+    s.packedSkipTransposed = take(packedFloats(f->widths[f->skip + 1], f->widths[0]));
+    s.skipDelta = take(rows * s.stride[0]);
+  }
   s.output = take(rows * larger(s.stride[L], f->widths[L]) + 64);
   if (trains(f)) {
     s.outputDelta = take(rows * f->widths[L] + 64);
@@ -80,76 +87,20 @@ static void fieldPlan(const FieldArgs* f, FieldPlan* plan) {
   plan->chunksPerField = larger(1, (tiles + chunkTiles - 1) / chunkTiles);
   plan->scratchFloats = carveScratch(f, plan->tilePoints, nullptr).floats;
   int64_t partial = 0;
-  for (int l = 0; l < f->layers; l++) partial += (f->widths[l] + 1) * f->widths[l + 1];
+  for (int l = 0; l < f->layers; l++) partial += (inputsOf(f, l) + 1) * f->widths[l + 1];
   plan->partialFloats = trains(f) && plan->chunksPerField > 1 ? partial : 0;
 }
 
 static void packField(const FieldArgs* f, const FieldScratch& s, int64_t field) {
   for (int l = 0; l < f->layers; l++) {
-    const int64_t in = f->widths[l], out = f->widths[l + 1];
+    const int64_t in = inputsOf(f, l), width = f->widths[l], out = f->widths[l + 1];
     const float* kernel = f->kernels[l] + field * in * out;
     packPanels(kernel, out, false, in, out, s.packed[l]);
-    if (trains(f) && s.packedTransposed[l]) packPanels(kernel, out, true, out, in, s.packedTransposed[l]);
+    if (trains(f) && s.packedTransposed[l]) packPanels(kernel, out, true, out, width, s.packedTransposed[l]);
+    if (l == f->skip && s.packedSkipTransposed)
+      packPanels(kernel + width * out, out, true, out, f->widths[0], s.packedSkipTransposed);
     const float* bias = f->biases[l] + field * out;
     for (int64_t o = 0; o < roundUp(out, W); o++) s.bias[l][o] = o < out ? bias[o] : 0;
-  }
-}
-
-// Value of the activation at z; its derivative too, where wanted.
-template <Activation A, bool Derivative>
-INLINE vf activate(vf z, float omega, vf* derivative) {
-  if constexpr (A == Activation::LeakyRelu) {
-    vi positive = z > 0.0f;
-    if (Derivative) *derivative = select(positive, splat(1.0f), splat(kLeakySlope));
-    return select(positive, z, z * kLeakySlope);
-  } else if constexpr (A == Activation::Gelu) {
-    // z·Φ(z), Φ the normal distribution function; derivative Φ(z) + z·φ(z).
-    vf density = expVector(z * z * -0.5f);
-    vf phi = 0.5f + 0.5f * erfVector(z * 0.707106781f, density);
-    if (Derivative) *derivative = phi + z * density * 0.398942280f;
-    return z * phi;
-  } else if constexpr (A == Activation::Sine) {
-    vf sine, cosine;
-    sinCosVector(z * omega, &sine, &cosine);
-    if (Derivative) *derivative = cosine * omega;
-    return sine;
-  } else if constexpr (A == Activation::Finer) {
-    // sin(ω(|z|+1)z); derivative ω(2|z|+1)·cos.
-    vf sine, cosine, z1 = absolute(z);
-    sinCosVector((z1 + 1.0f) * z * omega, &sine, &cosine);
-    if (Derivative) *derivative = cosine * (z1 * 2.0f + 1.0f) * omega;
-    return sine;
-  } else if constexpr (A == Activation::Gaussian) {
-    // exp(−(ωz)²/2); derivative −ω²z times it.
-    vf scaled = z * omega;
-    vf value = expVector(scaled * scaled * -0.5f);
-    if (Derivative) *derivative = -scaled * omega * value;
-    return value;
-  } else {
-    return maximum(z, vf{});
-  }
-}
-
-template <Activation A, bool Derivative>
-static void activateTile(float* h, float* d, int64_t rows, int64_t stride, int64_t width, float omega) {
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t j = 0; j < width; j += W) {
-      vf derivative;
-      vf value = activate<A, Derivative>(load(h + r * stride + j), omega, &derivative);
-      store(h + r * stride + j, value);
-      if (Derivative) store(d + r * stride + j, derivative);
-    }
-}
-
-template <bool D>
-static void activateHidden(Activation a, float* h, float* d, int64_t rows, int64_t stride, int64_t width, float omega) {
-  switch (a) {
-    case Activation::Relu: return;  // done by the product's epilogue
-    case Activation::LeakyRelu: return activateTile<Activation::LeakyRelu, D>(h, d, rows, stride, width, omega);
-    case Activation::Gelu: return activateTile<Activation::Gelu, D>(h, d, rows, stride, width, omega);
-    case Activation::Sine: return activateTile<Activation::Sine, D>(h, d, rows, stride, width, omega);
-    case Activation::Finer: return activateTile<Activation::Finer, D>(h, d, rows, stride, width, omega);
-    case Activation::Gaussian: return activateTile<Activation::Gaussian, D>(h, d, rows, stride, width, omega);
   }
 }
 
@@ -163,20 +114,22 @@ static void forwardTile(const FieldArgs* f, const FieldScratch& s, int64_t field
     copyBlock(features, f->widths[0], s.hidden[0], s.stride[0], n, f->widths[0]);
   }
   for (int l = 0; l + 1 < L; l++) {
-    const int64_t in = f->widths[l], out = f->widths[l + 1];
+    const int64_t in = inputsOf(f, l), out = f->widths[l + 1];
     float* next = s.hidden[l + 1];
     const int64_t stride = s.stride[l + 1];
     if (f->activation == Activation::Relu) {
       multiply<true, Epilogue::BiasRelu>(n, out, in, s.hidden[l], s.stride[l], s.packed[l], 0, next, stride, s.bias[l]);
-      continue;
+    } else {
+      multiply<true, Epilogue::Bias>(n, out, in, s.hidden[l], s.stride[l], s.packed[l], 0, next, stride, s.bias[l]);
+      if (trains(f)) activateHidden<true>(f->activation, next, s.derivative[l + 1], n, stride, out, f->omega);
+      else activateHidden<false>(f->activation, next, nullptr, n, stride, out, f->omega);
     }
-    multiply<true, Epilogue::Bias>(n, out, in, s.hidden[l], s.stride[l], s.packed[l], 0, next, stride, s.bias[l]);
-    if (trains(f)) activateHidden<true>(f->activation, next, s.derivative[l + 1], n, stride, out, f->omega);
-    else activateHidden<false>(f->activation, next, nullptr, n, stride, out, f->omega);
+    // Behind the hidden units, over their padding: the layer's products then run over both without knowing.
+    if (l + 1 == f->skip) copyBlock(s.hidden[0], s.stride[0], next + out, stride, n, f->widths[0]);
   }
   const int64_t channels = f->widths[L], stride = s.stride[L];
   const int l = L - 1;
-  multiply<true, Epilogue::Bias>(n, channels, f->widths[l], s.hidden[l], s.stride[l], s.packed[l], 0, s.output, stride,
+  multiply<true, Epilogue::Bias>(n, channels, inputsOf(f, l), s.hidden[l], s.stride[l], s.packed[l], 0, s.output, stride,
                                  s.bias[l]);
   for (int64_t p = 1; p < n; p++)
     for (int64_t c = 0; c < channels; c++) s.output[p * channels + c] = s.output[p * stride + c];
@@ -224,7 +177,7 @@ static void backwardTile(const FieldArgs* f, FieldScratch& s, float* featureGrad
   const float* delta = s.outputDelta;
   int64_t deltaStride = channels;
   {
-    const int64_t in = f->widths[last], padded = roundUp(in, W);
+    const int64_t in = inputsOf(f, last), padded = roundUp(in, W);
     const float* h = s.hidden[last];
     const int64_t ldh = s.stride[last];
     for (int64_t c = 0; c < channels; c++) {
@@ -257,6 +210,9 @@ static void backwardTile(const FieldArgs* f, FieldScratch& s, float* featureGrad
     }
   }
   for (int l = last; l > 0; l--) {
+    if (l == f->skip && featureGradients)
+      multiply<true, Epilogue::Store>(n, f->widths[0], f->widths[l + 1], delta, deltaStride, s.packedSkipTransposed, 0,
+                                      s.skipDelta, s.stride[0], nullptr);
     // Through layer l, then through the activation that fed it.
     const int64_t in = f->widths[l], out = f->widths[l + 1], stride = s.stride[l];
     if (f->activation == Activation::Relu)
@@ -272,19 +228,24 @@ static void backwardTile(const FieldArgs* f, FieldScratch& s, float* featureGrad
     deltaStride = stride;
     addBiasGradient(s.biasGradient[l - 1], delta, n, stride, in);
     // dW = Xᵀ·δ: the shared dimension is the tile's points, and the rows of δ serve as B unpacked.
-    const int64_t below = f->widths[l - 1], padded = roundUp(in, W);
+    const int64_t below = inputsOf(f, l - 1), padded = roundUp(in, W);
     multiply<false, Epilogue::Add>(below, in, n, s.hidden[l - 1], s.stride[l - 1], delta, stride, s.kernelGradient[l - 1],
                                    padded, nullptr);
   }
   if (!featureGradients) return;
-  multiply<true, Epilogue::Store>(n, f->widths[0], f->widths[1], delta, deltaStride, s.packedTransposed[0], 0,
-                                  s.nextDelta, s.stride[0], nullptr);
-  copyBlock(s.nextDelta, s.stride[0], featureGradients, f->widths[0], n, f->widths[0]);
+  float* gradient = f->skip ? s.skipDelta : s.nextDelta;
+  if (f->skip)
+    multiply<true, Epilogue::Add>(n, f->widths[0], f->widths[1], delta, deltaStride, s.packedTransposed[0], 0, gradient,
+                                  s.stride[0], nullptr);
+  else
+    multiply<true, Epilogue::Store>(n, f->widths[0], f->widths[1], delta, deltaStride, s.packedTransposed[0], 0, gradient,
+                                    s.stride[0], nullptr);
+  copyBlock(gradient, s.stride[0], featureGradients, f->widths[0], n, f->widths[0]);
 }
 
 static void clearGradients(const FieldArgs* f, const FieldScratch& s) {
   for (int l = 0; l < f->layers; l++) {
-    const int64_t in = f->widths[l], out = f->widths[l + 1];
+    const int64_t in = inputsOf(f, l), out = f->widths[l + 1];
     const bool last = l + 1 == f->layers;
     memset(s.kernelGradient[l], 0, (size_t)(last ? out * roundUp(in, W) : in * roundUp(out, W)) * 4);
     memset(s.biasGradient[l], 0, (size_t)roundUp(out, W) * 4);
@@ -295,7 +256,7 @@ static void clearGradients(const FieldArgs* f, const FieldScratch& s) {
 static void writeGradients(const FieldArgs* f, const FieldPlan* plan, const FieldScratch& s, int64_t field, int64_t unit) {
   float* partial = plan->partialFloats ? plan->partials + unit * plan->partialFloats : nullptr;
   for (int l = 0; l < f->layers; l++) {
-    const int64_t in = f->widths[l], out = f->widths[l + 1];
+    const int64_t in = inputsOf(f, l), out = f->widths[l + 1];
     float* kernel = partial ? partial : f->kernelGradients[l] + field * in * out;
     float* bias = partial ? partial + in * out : f->biasGradients[l] + field * out;
     if (l + 1 == f->layers) transposeMatrix(s.kernelGradient[l], roundUp(in, W), kernel, out, out, in);
@@ -348,7 +309,7 @@ static void fieldReduce(const FieldArgs* f, const FieldPlan* plan, int64_t field
   const float* base = plan->partials + field * chunks * plan->partialFloats;
   int64_t at = 0;
   for (int l = 0; l < f->layers; l++) {
-    const int64_t in = f->widths[l], out = f->widths[l + 1];
+    const int64_t in = inputsOf(f, l), out = f->widths[l + 1];
     for (int part = 0; part < 2; part++) {
       const int64_t n = part ? out : in * out;
       float* to = part ? f->biasGradients[l] + field * out : f->kernelGradients[l] + field * in * out;

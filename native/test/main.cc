@@ -61,7 +61,8 @@ void onEverything(const char* what, float bound, const Work& work) {
   }
 }
 
-void field(std::vector<int64_t> widths, int64_t fields, int64_t points, bool shared, FieldMode mode, Activation activation) {
+void field(std::vector<int64_t> widths, int64_t fields, int64_t points, bool shared, FieldMode mode, Activation activation,
+           int32_t skip = 0) {
   FieldArgs f{};
   f.mode = mode;
   f.layers = static_cast<int32_t>(widths.size()) - 1;
@@ -77,9 +78,10 @@ void field(std::vector<int64_t> widths, int64_t fields, int64_t points, bool sha
     return operands.back().data();
   };
   operands.reserve(2 * widths.size() + 4);
+  f.skip = skip;
   for (int l = 0; l <= f.layers; l++) f.widths[l] = widths[l];
   for (int l = 0; l < f.layers; l++) {
-    f.kernels[l] = operand(fields * widths[l] * widths[l + 1], 1.7f / std::sqrt(static_cast<float>(widths[l])));
+    f.kernels[l] = operand(fields * inputsOf(&f, l) * widths[l + 1], 1.7f / std::sqrt(static_cast<float>(inputsOf(&f, l))));
     f.biases[l] = operand(fields * widths[l + 1], 0.3f);
   }
   f.features = operand((shared ? 1 : fields) * points * widths[0], 1);
@@ -97,7 +99,7 @@ void field(std::vector<int64_t> widths, int64_t fields, int64_t points, bool sha
     if (mode == FieldMode::Gradients) g.featureGradients = result(fields * points * widths[0]);
     if (mode != FieldMode::Forward) {
       for (int l = 0; l < f.layers; l++) {
-        g.kernelGradients[l] = result(fields * widths[l] * widths[l + 1]);
+        g.kernelGradients[l] = result(fields * inputsOf(&f, l) * widths[l + 1]);
         g.biasGradients[l] = result(fields * widths[l + 1]);
       }
     }
@@ -226,6 +228,8 @@ int main() {
       field({5, 81, 33, 17}, 2, 30, false, m, a);
       field({4, 9, 3}, 1, 700, true, m, a);
       field({21, 4}, 2, 29, true, m, a);
+      field({7, 19, 37, 3}, 3, 131, true, m, a, 1);
+      field({5, 81, 33, 17}, 1, 410, false, m, a, 2);
     }
   }
   grids();

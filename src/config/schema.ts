@@ -68,6 +68,11 @@ const encodingSchema = z
 const fieldSchema = z.strictObject({
   width: positiveInteger.default(64).describe('units of each hidden layer'),
   depth: positiveInteger.default(3).describe('number of hidden layers'),
+  skip: positiveInteger
+    .optional()
+    .describe(
+      'after this many hidden layers the features enter once more, beside the activations (DeepSDF, NeRF); below depth; absent: never',
+    ),
   activation: z.enum(['relu', 'leakyRelu', 'gelu', 'sine', 'finer', 'gaussian']).default('relu'),
   omega: positive.default(30).describe('frequency ω₀ of the sine and FINER activations, inverse width of the Gaussian'),
   output: z.enum(['linear', 'sigmoid']).default('sigmoid'),
@@ -169,6 +174,14 @@ export const experimentSchema = z
     const { source, path } = experiment.data;
     if ((source === 'folder' || source === 'zip') && path === undefined) {
       context.addIssue({ code: 'custom', path: ['data', 'path'], message: `source "${source}" needs a path` });
+    }
+    const { skip, depth } = experiment.model.field;
+    if (skip !== undefined && skip >= depth) {
+      context.addIssue({
+        code: 'custom',
+        path: ['model', 'field', 'skip'],
+        message: `must be below model.field.depth (${depth}): a hidden layer has to follow`,
+      });
     }
     if ((experiment.objective === 'fit') !== (experiment.model.conditioner.kind === 'direct')) {
       context.addIssue({

@@ -22,6 +22,11 @@ export interface FieldLayerShape {
 /** Everything about a field but its weights. The last layer is followed by `output`, every other by `activation`. */
 export interface FieldSpec {
   layers: readonly FieldLayerShape[];
+  /**
+   * Index of a layer after the first whose input is [activations of the layer before, features], in this order (Park et
+   * al. 2019, DeepSDF; Mildenhall et al. 2020, NeRF): its `inputs` count both. Absent: none.
+   */
+  skipLayer?: number;
   activation: Activation;
   /**
    * Frequency ω₀ of the sine activation sin(ω₀z), z = xW+b (Sitzmann et al. 2020, §3.2), and of FINER, and the inverse
@@ -97,7 +102,16 @@ function checkWeights(spec: FieldSpec, weights: FieldWeights): void {
   if (weights.kernels.length !== spec.layers.length || weights.biases.length !== spec.layers.length) {
     throw new Error(`field has ${spec.layers.length} layers, got weights of ${weights.kernels.length}`);
   }
-  spec.layers.forEach(({ inputs, outputs }, i) => {
+  const { layers, skipLayer } = spec;
+  if (skipLayer !== undefined) {
+    const wanted = (layers[skipLayer - 1]?.outputs ?? 0) + layers[0].inputs;
+    if (!(skipLayer > 0) || layers[skipLayer]?.inputs !== wanted) {
+      throw new Error(
+        `layer ${skipLayer} can't read [hidden, features]: it is none after the first with ${wanted} inputs`,
+      );
+    }
+  }
+  layers.forEach(({ inputs, outputs }, i) => {
     const [kernel, bias] = [weights.kernels[i].shape, weights.biases[i].shape];
     const fits = kernel[0] === fields && kernel[1] === inputs && kernel[2] === outputs;
     if (!fits || bias[0] !== fields || bias[1] !== outputs) {

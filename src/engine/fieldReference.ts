@@ -1,27 +1,31 @@
 /** The field operation composed of TensorFlow.js ops: the reference, and what engines without a kernel run. */
-import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
+import { type Tensor, type Tensor3D, tf } from '../tf.ts';
 import type { FieldSpec, FieldWeights } from './field.ts';
 
 /** Slope of the leaky rectifier below zero, as in StyleGAN and INR-GAN. */
 export const LEAKY_SLOPE = 0.2;
 
 /**
- * y = x·W + b for B fields.
+ * x·W for B fields.
  *
  * Features [P,I] shared by all fields are a constant: no gradient flows to them (TensorFlow.js has none for a product
  * whose operand the batch shares, so the one for the weights is written out here). Give [B,P,I] to differentiate.
  */
-export function batchedLinear(x: Tensor, kernel: Tensor3D, bias: Tensor2D): Tensor3D {
-  if (x.rank === 3) return tf.add(tf.matMul(x as Tensor3D, kernel), tf.expandDims(bias, 1)); // [B,P,O]
+function batchedProduct(x: Tensor, kernel: Tensor3D): Tensor3D {
+  if (x.rank === 3) return tf.matMul(x as Tensor3D, kernel); // [B,P,O]
   const shared = tf.expandDims(x, 0) as Tensor3D; // [1,P,I]
-  const op = tf.customGrad((...inputs: unknown[]) => {
-    const [w, b] = inputs as [Tensor3D, Tensor2D];
-    return {
-      value: tf.add(tf.matMul(shared, w), tf.expandDims(b, 1)), // [B,P,O]
-      gradFunc: (dy: Tensor) => [tf.matMul(shared, dy as Tensor3D, true, false), tf.sum(dy, 1)], // [B,I,O], [B,O]
-    };
-  });
-  return op(kernel, bias) as Tensor3D;
+  const op = tf.customGrad((...inputs: unknown[]) => ({
+    value: tf.matMul(shared, inputs[0] as Tensor3D), // [B,P,O]
+    gradFunc: (dy: Tensor) => [tf.matMul(shared, dy as Tensor3D, true, false)], // [B,I,O]
+  }));
+  return op(kernel) as Tensor3D;
+}
+
+/** [hidden, features]·W as a sum of two products, so that shared features need not be repeated for each field. */
+function skipProduct(hidden: Tensor, features: Tensor, kernel: Tensor3D): Tensor3D {
+  const rows = [hidden, features].map(({ shape, rank }) => shape[rank - 1]);
+  const [ofHidden, ofFeatures] = tf.split(kernel, rows, 1) as Tensor3D[]; // [B,H,O], [B,F,O]
+  return tf.add(batchedProduct(hidden, ofHidden), batchedProduct(features, ofFeatures));
 }
 
 /** The activation of a field's hidden layers; z of any shape. */
@@ -58,11 +62,13 @@ function normalDistribution(z: Tensor): Tensor {
 export function referenceForward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D {
   const last = spec.layers.length - 1;
   let x: Tensor = features; // [P,F] or [B,P,F]
-  for (let i = 0; i < last; i++) {
-    const preactivation = batchedLinear(x, weights.kernels[i], weights.biases[i]); // [B,P,H]
-    x = activate(spec, preactivation);
-  }
-  const output = batchedLinear(x, weights.kernels[last], weights.biases[last]); // [B,P,C]
+  const linear = (i: number): Tensor3D => {
+    const [kernel, bias] = [weights.kernels[i], weights.biases[i]];
+    const product = i === spec.skipLayer ? skipProduct(x, features, kernel) : batchedProduct(x, kernel);
+    return tf.add(product, tf.expandDims(bias, 1));
+  };
+  for (let i = 0; i < last; i++) x = activate(spec, linear(i)); // [B,P,H]
+  const output = linear(last); // [B,P,C]
   return spec.output === 'sigmoid' ? tf.sigmoid(output) : output;
 }
 

@@ -7,11 +7,17 @@ import type { Initialiser, Parameters } from './parameters.ts';
 /** Channels of an image. */
 const CHANNELS = 3;
 
-/** The field of a config: `depth` hidden layers of `width` units from `features` to red, green and blue. */
+/**
+ * The field of a config: `depth` hidden layers of `width` units from `features` to red, green and blue. With `skip`, the
+ * features enter once more after that many hidden layers.
+ */
 export function makeFieldSpec(config: FieldConfig, features: number): FieldSpec {
   const widths = [features, ...Array<number>(config.depth).fill(config.width), CHANNELS];
-  const layers: FieldLayerShape[] = widths.slice(1).map((outputs, i) => ({ inputs: widths[i], outputs }));
-  return { layers, activation: config.activation, omega: config.omega, output: config.output };
+  const layers: FieldLayerShape[] = widths.slice(1).map((outputs, i) => {
+    return { inputs: widths[i] + (i === config.skip ? features : 0), outputs };
+  });
+  const { skip: skipLayer, activation, omega, output } = config;
+  return { layers, ...(skipLayer !== undefined && { skipLayer }), activation, omega, output };
 }
 
 /** FINER keeps SIREN's kernels (Liu et al. 2024, §3.2). */

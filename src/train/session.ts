@@ -54,8 +54,9 @@ export function describeModel(experiment: Experiment, images: number): string {
     const latents = names.filter((name) => name === 'latents');
     const { layers } = generator.spec;
     const field = [layers[0].inputs, ...layers.map(({ outputs }) => outputs)].join('→');
+    const { activation, skip } = experiment.model.field;
     const parts = [
-      `field ${field} (${experiment.model.field.activation})`,
+      `field ${field} (${activation}${skip === undefined ? '' : `, skip after ${skip}`})`,
       `${experiment.model.encoding.kind} encoding`,
       `${experiment.model.conditioner.kind} conditioner`,
       `${count(names.filter((name) => name !== 'latents'))} parameters`,

@@ -74,6 +74,7 @@ describe('loading an experiment', () => {
     [['data.size=12xx'], 'data.size: must be a whole number or WIDTHxHEIGHT, got "12xx"'],
     [['train.steps'], '--set train.steps: expected key.path=value'],
     [['model.field.width=[1'], 'the value is not valid YAML'],
+    [['model.field.skip=3'], 'model.field.skip: must be below model.field.depth (3): a hidden layer has to follow'],
     [['objective=fit', 'model.conditioner.kind=hypernetwork'], 'the conditioner must be "direct" with objective fit'],
   ])('refuses %j in one clear line', async (overrides, message) => {
     const error = await loadExperiment(undefined, overrides).catch((e: Error) => e);

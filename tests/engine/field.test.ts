@@ -15,6 +15,7 @@ interface Case {
   activation: FieldSpec['activation'];
   output: FieldSpec['output'];
   perField?: boolean;
+  skipLayer?: number;
 }
 
 const cases: Case[] = [
@@ -39,12 +40,33 @@ const cases: Case[] = [
     output: 'sigmoid',
     perField: true,
   },
+  {
+    name: 'a skip',
+    fields: 3,
+    points: 13,
+    widths: [5, 9, 7, 3],
+    activation: 'relu',
+    output: 'sigmoid',
+    skipLayer: 1,
+  },
+  {
+    name: 'a skip of features per field',
+    fields: 2,
+    points: 8,
+    widths: [6, 10, 11, 3],
+    activation: 'sine',
+    output: 'linear',
+    perField: true,
+    skipLayer: 2,
+  },
 ];
 
-function setUp({ fields, points, widths, activation, output, perField }: Case) {
+function setUp({ fields, points, widths, activation, output, perField, skipLayer }: Case) {
   const random = new Random(11, 'parameters');
-  const layers = widths.slice(1).map((outputs, i) => ({ inputs: widths[i], outputs }));
-  const spec: FieldSpec = { layers, activation, omega: 3, output };
+  const layers = widths.slice(1).map((outputs, i) => {
+    return { inputs: widths[i] + (i === skipLayer ? widths[0] : 0), outputs };
+  });
+  const spec: FieldSpec = { layers, skipLayer, activation, omega: 3, output };
   const kernels = layers.map(({ inputs, outputs }) => {
     return Float64Array.from(random.normals(fields * inputs * outputs, 1 / Math.sqrt(inputs)));
   });
@@ -139,17 +161,20 @@ describe.each(availableEngines)('the field operation on the %s engine', (engine)
     expect((await tf.max(tf.abs(forward)).data())[0]).toBeLessThan(1e-5);
   });
 
-  it('differentiates the forward pass with respect to features that are given per field', async () => {
-    const { spec, features, slowForward, tensors } = setUp(cases[5]);
-    const { weights, x } = tensors();
-    const gradient = await tf
-      .grad((input: Tensor) => tf.sum(fieldForward(spec, weights, input)))(x)
-      .data();
-    const expected = centralDifferences(() => slowForward().reduce((a, b) => a + b, 0), features, [0, 5, 31, 95]);
-    [0, 5, 31, 95].forEach((entry, k) => {
-      expect(gradient[entry]).toBeCloseTo(expected[k], 4);
-    });
-  });
+  it.each(cases.filter(({ perField }) => perField))(
+    'differentiates the forward pass with respect to features that are given per field ($name)',
+    async (testCase) => {
+      const { spec, features, slowForward, tensors } = setUp(testCase);
+      const { weights, x } = tensors();
+      const gradient = await tf
+        .grad((input: Tensor) => tf.sum(fieldForward(spec, weights, input)))(x)
+        .data();
+      const expected = centralDifferences(() => slowForward().reduce((a, b) => a + b, 0), features, [0, 5, 31, 95]);
+      [0, 5, 31, 95].forEach((entry, k) => {
+        expect(gradient[entry]).toBeCloseTo(expected[k], 4);
+      });
+    },
+  );
 
   it('gives the same bits twice', async () => {
     const { spec, tensors } = setUp(cases[0]);
@@ -177,5 +202,8 @@ describe.each(availableEngines)('the field operation on the %s engine', (engine)
     const swapped = { kernels: [...weights.kernels].reverse(), biases: weights.biases };
     expect(() => fieldForward(spec, swapped, x)).toThrow('layer 0 needs kernel [3,6,8]');
     expect(() => fieldForward(spec, weights, tf.zeros([7, 4]))).toThrow('needs features [P,6]');
+    for (const skipLayer of [0, 1, 3]) {
+      expect(() => fieldForward({ ...spec, skipLayer }, weights, x)).toThrow("can't read [hidden, features]");
+    }
   });
 });

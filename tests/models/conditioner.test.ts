@@ -32,14 +32,14 @@ describe.each(availableEngines)('conditioners on the %s engine', (engine) => {
     await startEngine(engine);
   });
 
-  for (const activation of ['relu', 'sine'] as const) {
-    const spec = makeFieldSpec({ ...field, activation }, 4);
+  for (const [activation, skip] of [['relu'], ['sine'], ['relu', 1]] as const) {
+    const spec = makeFieldSpec({ ...field, activation, skip }, 4);
     const random = new Random(5, 'evaluation');
     const features = random.normals(points * 4);
     const targets = random.uniforms(fields * points * 3, 0, 1);
 
     it.each(conditioners)(
-      `$kind ($mapping) gives the gradients of finite differences with ${activation}`,
+      `$kind ($mapping) gives the gradients of finite differences with ${activation}${skip ? ` and a skip after ${skip}` : ''}`,
       async (config) => {
         const initial = initConditioner(config, spec, new Initialiser(2), fields);
         const inputs: Parameters = { ...initial };
@@ -110,6 +110,10 @@ describe('parameters of conditioners', () => {
     const count = (config: ConditionerConfig, n = 1) =>
       parameterCount(initConditioner(config, spec, new Initialiser(0), n));
     expect(count({ kind: 'direct' }, 4)).toBe(4 * fieldWeights);
+    const skipping = makeFieldSpec({ ...field, skip: 1 }, 8); // the features once more into 6→6
+    expect(parameterCount(initConditioner({ kind: 'direct' }, skipping, new Initialiser(0)))).toBe(
+      fieldWeights + 8 * 6,
+    );
     const mapping = 4 * 7 + 7;
     expect(count({ kind: 'hypernetwork', latent: 4, mapping: [7] })).toBe(fieldWeights + mapping + 7 * fieldWeights);
     const lowRankHead = 7 * (2 * (8 + 6 + 6 + 6 + 6 + 3) + 6 + 6 + 3);
@@ -136,5 +140,14 @@ describe('parameters of conditioners', () => {
     expect(await largest('field.0.kernel')).toBeGreaterThan(0.45);
     expect(await largest('field.2.kernel')).toBeLessThanOrEqual(bound);
     expect(await largest('field.2.kernel')).toBeGreaterThan(0.99 * bound);
+    const skipping = makeFieldSpec(
+      { width: 254, depth: 4, skip: 2, activation: 'sine', omega: 30, output: 'linear' },
+      2,
+    );
+    expect(skipping.layers.map(({ inputs }) => inputs)).toEqual([2, 254, 256, 254, 254]);
+    const kernel = initConditioner({ kind: 'direct' }, skipping, new Initialiser(0), 1)['field.2.kernel'];
+    const [reached] = await tf.max(tf.abs(kernel)).data();
+    expect(reached).toBeLessThanOrEqual(bound);
+    expect(reached).toBeGreaterThan(0.99 * bound);
   });
 });

@@ -94,6 +94,7 @@ export function slowField(
 ): number[] {
   let x: number[] = Array.from(features);
   spec.layers.forEach(({ outputs }, l) => {
+    if (l === spec.skipLayer) x = [...x, ...Array.from(features)];
     const y = vectorMatrix(x, weights[l].kernel, outputs).map((value, j) => value + weights[l].bias[j]);
     if (l === spec.layers.length - 1) x = spec.output === 'sigmoid' ? y.map((v) => 1 / (1 + Math.exp(-v))) : y;
     else x = y.map((v) => slowActivation(spec, v));

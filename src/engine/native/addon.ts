@@ -15,6 +15,8 @@ export interface Addon {
   field(
     mode: number,
     widths: readonly number[],
+    /** The layer that reads [hidden, features]; 0: none. */
+    skip: number,
     activation: number,
     omega: number,
     sigmoid: boolean,
@@ -89,6 +91,8 @@ export interface Addon {
   scatterAdd(x: Float32Array, indices: Int32Array, y: Float32Array, inner: number): void;
   fieldOnGrid(
     widths: readonly number[],
+    /** The layer that reads [hidden, features]; 0: none. */
+    skip: number,
     activation: number,
     omega: number,
     sigmoid: boolean,

@@ -21,6 +21,7 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
     const leading = [
       mode,
       widthsOf(spec),
+      spec.skipLayer ?? 0,
       ACTIVATIONS.indexOf(spec.activation),
       spec.omega,
       spec.output === 'sigmoid',
@@ -55,6 +56,7 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
       profiled('fieldForwardOnGrid', () =>
         addon.fieldOnGrid(
           widthsOf(spec),
+          spec.skipLayer ?? 0,
           ACTIVATIONS.indexOf(spec.activation),
           spec.omega,
           spec.output === 'sigmoid',

@@ -35,7 +35,7 @@ describe.skipIf(!isBuilt)('the addon', () => {
       'rows beyond the grid',
       () => {
         const two = new Float64Array(2);
-        addon.fieldOnGrid([2, 1], 0, 1, false, 1, [floats(2)], [floats(1)], two, two, two, null, 2, 3, floats(3));
+        addon.fieldOnGrid([2, 1], 0, 0, 1, false, 1, [floats(2)], [floats(1)], two, two, two, null, 2, 3, floats(3));
       },
     ],
     [
@@ -48,11 +48,12 @@ describe.skipIf(!isBuilt)('the addon', () => {
     ['too few arguments', () => (addon.ema as unknown as () => void)()],
     [
       'a field of no layers',
-      () => addon.field(0, [3], 0, 1, false, true, 1, 1, [], [], floats(3), null, floats(3), null),
+      () => addon.field(0, [3], 0, 0, 1, false, true, 1, 1, [], [], floats(3), null, floats(3), null),
     ],
     [
       'a field with a short kernel',
-      () => addon.field(0, [2, 3], 0, 1, false, true, 1, 1, [floats(5)], [floats(3)], floats(2), null, floats(3), null),
+      () =>
+        addon.field(0, [2, 3], 0, 0, 1, false, true, 1, 1, [floats(5)], [floats(3)], floats(2), null, floats(3), null),
     ],
     [
       'a field that trains without targets',
@@ -60,6 +61,7 @@ describe.skipIf(!isBuilt)('the addon', () => {
         addon.field(
           1,
           [2, 3],
+          0,
           0,
           1,
           false,
@@ -76,6 +78,22 @@ describe.skipIf(!isBuilt)('the addon', () => {
           [floats(3)],
           null,
         ),
+    ],
+    [
+      'a skip to the first layer after the last',
+      () =>
+        addon.field(0, [2, 3], 1, 0, 1, false, true, 1, 1, [floats(12)], [floats(3)], floats(2), null, floats(3), null),
+    ],
+    [
+      'a skip without the weights for it',
+      () => {
+        const [kernels, biases] = [
+          [floats(6), floats(3)],
+          [floats(3), floats(1)],
+        ];
+        const [x, y] = [floats(2), floats(1)];
+        addon.field(0, [2, 3, 1], 1, 0, 1, false, true, 1, 1, kernels, biases, x, null, y, null);
+      },
     ],
     ['an unknown instruction set', () => addon.configure(1, 'vax')],
   ])('refuses %s before touching memory', (_, call) => {

@@ -167,20 +167,23 @@ describe.skipIf(!isBuilt)('the native backend', () => {
         const chosen = Int32Array.of(436, 0, 20, 20);
         const pixels = encoder.tensor(chosen);
         expect(relativeError(pixels.dataSync(), encoder.pixels(chosen))).toBeLessThan(2e-7);
-        const spec: FieldSpec = {
-          layers: [
-            { inputs: 74, outputs: 21 },
-            { inputs: 21, outputs: 3 },
-          ],
-          activation: 'relu',
-          omega: 1,
-          output: 'sigmoid',
-        };
-        const kernels = spec.layers.map(({ inputs, outputs }) => tensor([2, inputs, outputs]) as Tensor3D);
-        const biases = spec.layers.map(({ outputs }) => tensor([2, outputs]) as Tensor2D);
-        const onGrid = fieldForwardOnGrid(spec, { kernels, biases }, encoder.grid!, { firstRow: 4, rowCount: 11 });
-        const composed = referenceForward(spec, { kernels, biases }, rows);
-        expect(relativeError(onGrid!.dataSync(), composed.dataSync())).toBeLessThan(1e-5);
+        for (const skipLayer of [undefined, 1]) {
+          const spec: FieldSpec = {
+            layers: [
+              { inputs: 74, outputs: 21 },
+              { inputs: skipLayer ? 21 + 74 : 21, outputs: 3 },
+            ],
+            skipLayer,
+            activation: 'relu',
+            omega: 1,
+            output: 'sigmoid',
+          };
+          const kernels = spec.layers.map(({ inputs, outputs }) => tensor([2, inputs, outputs]) as Tensor3D);
+          const biases = spec.layers.map(({ outputs }) => tensor([2, outputs]) as Tensor2D);
+          const onGrid = fieldForwardOnGrid(spec, { kernels, biases }, encoder.grid!, { firstRow: 4, rowCount: 11 });
+          const composed = referenceForward(spec, { kernels, biases }, rows);
+          expect(relativeError(onGrid!.dataSync(), composed.dataSync())).toBeLessThan(1e-5);
+        }
         tf.dispose([rows, pixels]);
       }
     }

@@ -10,6 +10,7 @@ interface Shape {
   points: number;
   widths: number[];
   perField?: boolean;
+  skipLayer?: number;
 }
 
 const SHAPES: Shape[] = [
@@ -20,13 +21,25 @@ const SHAPES: Shape[] = [
   { name: 'no hidden layer', fields: 2, points: 29, widths: [21, 4] },
   { name: 'one field of many points, in chunks', fields: 1, points: 401, widths: [4, 9, 3] },
   { name: 'features of each field', fields: 3, points: 45, widths: [6, 12, 5, 2], perField: true },
+  { name: 'a skip, odd widths', fields: 3, points: 131, widths: [7, 19, 37, 3], skipLayer: 1 },
+  {
+    name: 'a skip in chunks, features of one field',
+    fields: 1,
+    points: 401,
+    widths: [13, 33, 6, 2],
+    perField: true,
+    skipLayer: 2,
+  },
+  { name: 'a skip of whole tiles and vectors', fields: 2, points: 96, widths: [16, 64, 64, 3], skipLayer: 1 },
 ];
 
 function setUp(shape: Shape, activation: Activation, output: FieldSpec['output']) {
-  const { fields, points, widths, perField = false } = shape;
+  const { fields, points, widths, perField = false, skipLayer } = shape;
   const random = new Random(5, 'parameters');
-  const layers = widths.slice(1).map((outputs, i) => ({ inputs: widths[i], outputs }));
-  const spec: FieldSpec = { layers, activation, omega: 1.7, output };
+  const layers = widths.slice(1).map((outputs, i) => {
+    return { inputs: widths[i] + (i === skipLayer ? widths[0] : 0), outputs };
+  });
+  const spec: FieldSpec = { layers, skipLayer, activation, omega: 1.7, output };
   // Rounded to float32 first, so that both sides start from the same numbers.
   const numbers = (count: number, scale: number) => random.normals(count, scale);
   const kernels = layers.map(({ inputs, outputs }) => numbers(fields * inputs * outputs, 1 / Math.sqrt(inputs)));
@@ -44,6 +57,7 @@ function setUp(shape: Shape, activation: Activation, output: FieldSpec['output']
     addon.field(
       mode,
       widths,
+      skipLayer ?? 0,
       ACTIVATIONS.indexOf(activation),
       spec.omega,
       output === 'sigmoid',

@@ -23,11 +23,15 @@ const line = (points: number, membership: Int32Array, bands: number) => ({
 });
 
 describe('the empirical neural tangent kernel', () => {
-  it.each(ACTIVATIONS)('is J·Jᵀ by finite differences, activation %s', (activation) => {
+  it.each([
+    ...ACTIVATIONS.map((activation) => ({ activation, skipLayer: undefined })),
+    { activation: 'sine' as const, skipLayer: 1 },
+  ])('is J·Jᵀ by finite differences, activation $activation, skip to layer $skipLayer', ({ activation, skipLayer }) => {
     const spec: FieldSpec = {
+      skipLayer,
       layers: [
         { inputs: 3, outputs: 4 },
-        { inputs: 4, outputs: 5 },
+        { inputs: skipLayer ? 7 : 4, outputs: 5 },
         { inputs: 5, outputs: 2 },
       ],
       activation,
