@@ -19,7 +19,15 @@ const output = join(native, '..', 'build');
 const addon = join(output, 'chladni.node');
 const strict = process.argv.includes('--strict');
 
-const SOURCES = ['dispatch.cc', 'threadPool.cc', 'operations.cc', 'addon.cc'];
+const SOURCES = [
+  'dispatch.cc',
+  'threadPool.cc',
+  'operations.cc',
+  'strided.cc',
+  'limits.cc',
+  'addon.cc',
+  'addonField.cc',
+];
 
 function headersDirectory() {
   const require = createRequire(import.meta.url);

@@ -29,7 +29,9 @@ function check(sanitizer) {
     return run(compiler, args) && object;
   });
   if (objects.includes(false)) return false;
-  const sources = ['dispatch.cc', 'threadPool.cc', 'operations.cc', 'test/main.cc'].map((file) => join(native, file));
+  const sources = ['dispatch.cc', 'threadPool.cc', 'operations.cc', 'strided.cc', 'limits.cc', 'test/main.cc'].map(
+    (file) => join(native, file),
+  );
   const program = join(output, 'test');
   return run(compiler, [...flags, ...x86, ...sources, ...objects, '-o', program]) && run(program, []);
 }
