@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFileAtomically } from '../src/atomicFile.ts';
@@ -51,6 +52,9 @@ export const evaluateImages: Command = {
       .option('seed', { type: 'number', default: 0, describe: 'of resampling, patches and pairs', requiresArg: true })
       .option('out', { type: 'string', demandOption: true, describe: 'JSON file to write', requiresArg: true }),
   handler: async (args: Arguments) => {
+    if (existsSync(args.out) && statSync(args.out).isDirectory()) {
+      throw new UsageError(`--out ${args.out} is a folder; name a JSON file in it`);
+    }
     const metrics = metricsOption(args.metrics);
     if (!Number.isSafeInteger(args.seed) || args.seed < 0) {
       throw new UsageError(`--seed ${args.seed}: expected a whole number, 0 or more`);

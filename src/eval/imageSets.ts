@@ -134,8 +134,17 @@ function spectrumFindings({ generated, reference, random }: Sets): Findings {
   return { metrics, intervals, bands: entries(octaves), rings: entries(rings) };
 }
 
+/** Packets times the cube of their dimension: beyond it FWD's eigenvalues take minutes. */
+const WAVELET_BUDGET = 5e9;
+
 function waveletFindings({ generated, reference, halves }: Sets): Findings {
-  const level = packetLevel(generated.width, generated.height);
+  const { width, height } = generated;
+  if (Math.min(width, height) < 2) return leftOut('fwd', 'images need at least 2 pixels along both axes');
+  const level = packetLevel(width, height);
+  const dimension = Math.floor(width / 2 ** level) * Math.floor(height / 2 ** level) * channelsOf(generated);
+  if (4 ** level * dimension ** 3 > WAVELET_BUDGET) {
+    return leftOut('fwd', `images of ${width}x${height} have too many wavelet packets; compare at a smaller --size`);
+  }
   const parts = halves?.map((half) => packetMoments(half, level));
   // The halves are all of the reference: nothing is computed twice.
   const whole = parts ? mergePackets(parts[0], parts[1]) : packetMoments(reference, level);

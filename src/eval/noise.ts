@@ -150,6 +150,15 @@ export function noiseStatistics(
   };
 }
 
+/** Below so many draws a bootstrap has too few patterns to say anything: intervals are then NaN. */
+const DRAWS_FOR_INTERVALS = 4;
+
+/**
+ * The statistic whose resamples are off by a known bias: the mean of resampled draws scatters around the mean of the
+ * draws, not around the truth, which adds s²/M to bias². Its interval is shifted back.
+ */
+const RECENTRED: NoiseStatistic = 'biasSquaredMse';
+
 /** The statistics of all bands with 95 % percentile bootstrap intervals: whole draws are resampled, bands together. */
 export function noiseByBand(
   grams: readonly BandGrams[],
@@ -171,7 +180,11 @@ export function noiseByBand(
     const estimate = noiseStatistics(grams[b], band, shape);
     const replicated = resamples.map((counts) => noiseStatistics(grams[b], band, shape, counts));
     const intervals = STATISTICS.flatMap((name) => {
-      const [low, high] = percentileInterval(replicated.map((replicate) => replicate[name]));
+      const values = replicated.map((replicate) => replicate[name]);
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const shift = name === RECENTRED ? estimate[name] - mean : 0;
+      const enough = draws >= DRAWS_FOR_INTERVALS;
+      const [low, high] = enough ? percentileInterval(values).map((end) => end + shift) : [Number.NaN, Number.NaN];
       return [
         [`${name}Low`, low],
         [`${name}High`, high],

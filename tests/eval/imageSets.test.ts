@@ -92,6 +92,21 @@ describe('evaluateImageSets', () => {
     expect(Object.keys(result.metrics).join()).toMatch(/lsd_r3_n2_db.*fwd_haar1_n2.*kid/);
   });
 
+  it('leaves FWD out where it has no packets, and where it would take minutes', () => {
+    const set = (width: number, height: number) => {
+      const pixels = Uint8Array.from({ length: 3 * width * height * 3 }, (_, i) => (i * 37) % 256);
+      return { count: 3, width, height, pixels };
+    };
+    for (const [width, height] of [
+      [64, 1],
+      [1000, 1000],
+    ]) {
+      const { result, notes } = evaluateImageSets(set(width, height), set(width, height), { metrics: ['fwd'] });
+      expect(notes.join()).toContain('fwd');
+      expect(Object.keys(result.metrics).join()).not.toContain('fwd');
+    }
+  });
+
   it('measures only what is asked for, on grey images too', () => {
     const asked: string[] = [];
     const { result } = evaluateImageSets(bytes(6, 16, 16, 8, 1), bytes(6, 16, 16, 9, 1), {

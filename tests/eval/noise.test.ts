@@ -209,6 +209,21 @@ describe('noise sensitivity of fits', () => {
     expect(Math.abs(high.noiseCopy - 0.3)).toBeLessThan(0.006);
   });
 
+  it('keeps bias² inside its interval, though resampling shifts it, and gives no intervals for 3 draws', () => {
+    const partition = octavePartition(shape.width, shape.height);
+    const fits = noises.map((noise) => filtered(sum(signal, noise), gains));
+    const grams = new NoiseDraws(shape, signal, noises).response(fits, partition);
+    for (const band of noiseByBand(grams, partition.bands, shape)) {
+      expect(band.biasSquaredMseLow).toBeLessThanOrEqual(band.biasSquaredMse);
+      expect(band.biasSquaredMseHigh).toBeGreaterThanOrEqual(band.biasSquaredMse);
+    }
+    const few = new NoiseDraws(shape, signal, noises.slice(0, 3)).response(fits.slice(0, 3), partition);
+    for (const band of noiseByBand(few, partition.bands, shape)) {
+      expect(band.noiseGainLow).toBeNaN();
+      expect(Number.isFinite(band.noiseGain)).toBe(true);
+    }
+  });
+
   it('refuses fits that are not finite and draws that do not match', () => {
     const partition = octavePartition(shape.width, shape.height);
     const draws = new NoiseDraws(shape, signal, noises);
