@@ -125,8 +125,8 @@ async function benchStep() {
     rows.push(['whole training step', `${median(own).toFixed(1)} ms`, '', '', '']);
     return;
   }
-  const torch = await runPytorch(9, RENDER_SIZE, all);
-  const jax = await runJax(9);
+  const torch = await runPytorch(25, RENDER_SIZE, all);
+  const jax = await runJax(25);
   await measure();
   const step = median(own);
   figures.step_milliseconds = Number(step.toFixed(2));
