@@ -80,6 +80,6 @@ export async function evaluateReconstruction(
 }
 
 /** uint8 to [0,1]. */
-function unit(pixels: Uint8Array): Float32Array {
+export function unit(pixels: Uint8Array): Float32Array {
   return Float32Array.from(pixels, (value) => value / 255);
 }

@@ -5,8 +5,8 @@ import { type EvaluationResult, writeEvaluation } from '../eval/result.ts';
 import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
 import type { OpenedModel } from './model.ts';
 import { Progress } from './progress.ts';
+import { referenceOf, spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
-import { referenceOf, spread } from './runLog.ts';
 import { loadWithProgress } from './session.ts';
 import { EventWriter } from './tensorboard/eventWriter.ts';
 

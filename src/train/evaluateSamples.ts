@@ -6,8 +6,8 @@ import { drawSamples } from '../eval/samples.ts';
 import { evaluateScaleConsistency } from '../eval/scaleConsistency.ts';
 import type { OpenedModel } from './model.ts';
 import { Progress } from './progress.ts';
+import { spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
-import { spread } from './runLog.ts';
 
 /**
  * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all of them.

@@ -4,7 +4,7 @@ import { inverseFft2 } from '../eval/fft.ts';
 import { planeSpectra } from '../eval/noise.ts';
 import type { DifferencePictures } from '../eval/noisePage.ts';
 import type { NoiseStudyData } from '../eval/noiseStudyData.ts';
-import { pngOf } from './runLog.ts';
+import { pngOf } from '../render/png.ts';
 
 /** Octaves shown, from the highest down. */
 const SHOWN = 4;

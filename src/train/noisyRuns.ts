@@ -8,7 +8,7 @@ import { disposeFields } from '../render/drawableField.ts';
 import { imageFields, type Model } from '../render/model.ts';
 import { renderImagesFloat } from '../render/render.ts';
 import type { OpenedModel } from './model.ts';
-import { spread } from './runLog.ts';
+import { spread } from './references.ts';
 
 /** Images drawn at once; bounds memory. */
 const BATCH = 16;

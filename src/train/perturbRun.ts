@@ -14,7 +14,7 @@ import { renderImagesFloat } from '../render/render.ts';
 import { type Tensor2D, tf } from '../tf.ts';
 import type { OpenedModel } from './model.ts';
 import { pathLength } from './pathLength.ts';
-import { spread } from './runLog.ts';
+import { spread } from './references.ts';
 
 export interface PerturbOptions {
   /** Training images disturbed. */

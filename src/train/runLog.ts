@@ -5,19 +5,20 @@ import { formatExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { psnrOfMse } from '../eval/psnr.ts';
-import { monitorReconstruction, type Reference, reconstructions } from '../eval/reconstruction.ts';
+import { monitorReconstruction, reconstructions } from '../eval/reconstruction.ts';
 import { fileError } from '../fileErrors.ts';
 import { fullView } from '../grid.ts';
 import type { Generator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
-import { contactSheet, enlarge, type RgbImage } from '../render/contactSheet.ts';
+import { contactSheet, enlarge } from '../render/contactSheet.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
-import { encodePng } from '../render/pngStream.ts';
+import { pngOf } from '../render/png.ts';
 import { renderImages } from '../render/render.ts';
 import { type Tensor, tf } from '../tf.ts';
 import { MetricsLog, readMetrics } from './metricsLog.ts';
 import { Progress } from './progress.ts';
+import { referenceOf, spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
 import { scheduleFactor } from './schedule.ts';
 import { drawingParameters, LATENTS, type TrainState } from './state.ts';
@@ -196,30 +197,6 @@ export class RunLog {
     });
     this.events.image(name, png, shown.width, shown.height, step);
   }
-}
-
-/** Some of an image set's images, as what reconstructions are compared with. */
-export function referenceOf(images: ImageSet, indices: readonly number[]): Reference {
-  const size = images.width * images.height * 3;
-  return {
-    width: images.width,
-    height: images.height,
-    images: indices,
-    pixels: (position) => images.pixels.subarray(indices[position] * size, (indices[position] + 1) * size),
-  };
-}
-
-/** At most `wanted` of the indices 0…count−1, evenly spread. */
-export function spread(count: number, wanted: number): number[] {
-  const taken = Math.min(count, wanted);
-  return Array.from({ length: taken }, (_, i) => Math.floor((i * count) / taken));
-}
-
-/** An image as the bytes of a PNG file. */
-export async function pngOf({ width, height, pixels }: RgbImage): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of encodePng(width, height, [pixels])) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 /** Nested keys joined by dots, as TensorBoard's hparams want them; lists become text. */

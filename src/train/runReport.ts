@@ -5,7 +5,7 @@ import { formatExperiment } from '../config/load.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import type { BandFidelity } from '../eval/pairedSpectrum.ts';
 import { meanSquaredError, psnrOfMse } from '../eval/psnr.ts';
-import { reconstructionPsnrs, reconstructions } from '../eval/reconstruction.ts';
+import { reconstructionPsnrs, reconstructions, unit } from '../eval/reconstruction.ts';
 import { renderReport } from '../eval/report.ts';
 import type { FidelityAtScale, ReportData } from '../eval/reportData.ts';
 import { readEvaluation, readSummary } from '../eval/result.ts';
@@ -14,13 +14,15 @@ import { fullView } from '../grid.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { interpolateLatents } from '../render/interpolation.ts';
 import { imageFields, imageLatents, latentFields, sampleLatents } from '../render/model.ts';
+import { pngOf } from '../render/png.ts';
 import { renderImage, renderImages } from '../render/render.ts';
 import type { Environment } from './environment.ts';
 import { type MetricsEntry, readMetrics } from './metricsLog.ts';
 import type { OpenedModel } from './model.ts';
 import { formatDuration } from './progress.ts';
+import { referenceOf, spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
-import { MONITORED_PSNR, MONITORED_SNR, pngOf, referenceOf, spread } from './runLog.ts';
+import { MONITORED_PSNR, MONITORED_SNR } from './runLog.ts';
 import { describeModel, loadWithProgress } from './session.ts';
 
 const SHOWN_PAIRS = 16;
@@ -111,7 +113,6 @@ async function reconstructionPairs(model: OpenedModel, images: ImageSet): Promis
   const pairs: NonNullable<ReportData['reconstructions']>['pairs'][number][] = [];
   for await (const drawn of reconstructions(model, shown)) {
     const [original, { width, height }] = [shown.pixels(pairs.length), images];
-    const unit = (pixels: Uint8Array) => Float32Array.from(pixels, (value) => value / 255);
     pairs.push({
       name: images.names[shown.images[pairs.length]],
       original: await pngOf({ width, height, pixels: original }),
