@@ -66,12 +66,22 @@ export const evaluateImages: Command = {
       ? evaluatePairs(generated, reference, args)
       : evaluateSets(generated, reference, metrics, args);
     for (const note of notes) console.error(note);
+    const prepared =
+      args.size === undefined
+        ? 'as they are'
+        : `brought to ${size} by centre crop and Lanczos3 reduction or cubic enlargement`;
+    const skipped = generated.skipped.length + reference.skipped.length;
+    const recorded: EvaluationResult = {
+      ...result,
+      protocol: `${result.protocol}; ${args.generated} against ${args.reference}, ${prepared}, transparency on white, ${skipped} files skipped; seed ${args.seed}`,
+      notes,
+    };
     printNumbers(result);
     if (args.paired) printPairedBands(result.bands);
     else if (result.bands) printSpectra(result.bands);
     try {
       await mkdir(dirname(args.out), { recursive: true });
-      await writeFileAtomically(args.out, stringifyJson(result));
+      await writeFileAtomically(args.out, stringifyJson(recorded));
     } catch (error) {
       throw fileError('write', args.out, error);
     }

@@ -26,6 +26,8 @@ export interface EvaluationResult {
   bands?: BandEntry[];
   /** The finest bands. */
   rings?: BandEntry[];
+  /** What was left out or done otherwise than usual, and why. */
+  notes?: string[];
   /** Of single images, by name. */
   images?: Record<string, number | string>[];
 }
