@@ -1,7 +1,10 @@
 /** Evaluates a run: reconstructions at every scale where there is ground truth, samples, agreement between sizes. */
+import type { ImageSet } from '../data/imageSet.ts';
 import { UsageError } from '../errors.ts';
 import { evaluateReconstruction } from '../eval/reconstruction.ts';
 import { type EvaluationResult, writeEvaluation } from '../eval/result.ts';
+import { pngOf } from '../render/png.ts';
+import { comparisonSheet } from './comparison.ts';
 import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
 import type { OpenedModel } from './model.ts';
 import { Progress } from './progress.ts';
@@ -27,7 +30,8 @@ export interface ScaleEvaluation {
 /**
  * Writes `eval/reconstruction.json` (all training images, at their size) and `eval/reconstruction_xK.json` (some of
  * them, at K times the size, against what the source says they look like there), `eval/samples.json`,
- * `eval/scale_consistency.json` and `eval/summary.json`; and all numbers for TensorBoard, at the checkpoint's step.
+ * `eval/scale_consistency.json` and `eval/summary.json`; and, for TensorBoard at the checkpoint's
+ * step, all numbers and a sheet of originals, reconstructions and differences.
  */
 export async function evaluateRun(
   run: RunFolder,
@@ -63,7 +67,7 @@ export async function evaluateRun(
   const samples = await evaluateSamples(run, model, images, say);
   const scaleConsistency = await evaluateScales(run, model);
   const results = [...evaluations.map(({ result }) => result), ...(samples ? [samples] : []), scaleConsistency];
-  await logScalars(run, model.step, results);
+  await logEvents(run, model, images, results);
   return { reconstructions: evaluations, samples, scaleConsistency };
 }
 
@@ -71,11 +75,20 @@ export async function evaluateRun(
  * Into a folder of its own, which TensorBoard shows as run `NAME/eval`: an event file beside the training's would hide
  * what those hold of later steps. Like the JSON files, it shows the last evaluation of a step, and none of later steps.
  */
-async function logScalars(run: RunFolder, step: number, results: readonly EvaluationResult[]): Promise<void> {
+async function logEvents(
+  run: RunFolder,
+  model: OpenedModel,
+  images: ImageSet,
+  results: readonly EvaluationResult[],
+): Promise<void> {
+  const { step } = model;
+  const sheet = await comparisonSheet(model, images);
+  const png = await pngOf(sheet);
   const events = await EventWriter.open(run.evaluation, { startStep: step - 1 });
   const finite = results.flatMap(({ metrics }) =>
     Object.entries(metrics).filter(([, value]) => Number.isFinite(value)),
   );
   events.scalars(Object.fromEntries(finite.map(([name, value]) => [`evaluation/${name}`, value])), step);
+  events.image('evaluation/original, drawn, difference', png, sheet.width, sheet.height, step);
   events.close();
 }
