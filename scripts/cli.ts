@@ -26,7 +26,6 @@ export async function runCommands(scriptName: string, commands: readonly Command
     .usage('$0 [options]')
     .strict()
     .recommendCommands()
-    .option('threads', { type: 'number', describe: 'threads of the native engine (default: every core)', global: true })
     .help()
     .version(false)
     .option('threads', {
@@ -50,7 +49,6 @@ export async function runCommands(scriptName: string, commands: readonly Command
     const lists = new Set((parser as unknown as { getOptions(): { array: string[] } }).getOptions().array);
     const twice = Object.keys(argv).find((key) => key !== '_' && Array.isArray(argv[key]) && !lists.has(key));
     if (twice) throw new UsageError(`--${twice} is given twice`);
-    if (argv.threads !== undefined) process.env.CHLADNI_THREADS = String(argv.threads);
   });
   for (const command of commands) parser.command(withSubcommands(command) as CommandModule);
   if (commands.length > 1 && commands[0].command[0] !== '$0') parser.demandCommand(1, 'name a command');

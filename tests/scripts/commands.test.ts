@@ -1,45 +1,18 @@
 /** The commands as a user runs them: processes, exit codes, files. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSummary } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
 import { readMetrics } from '../../src/train/metricsLog.ts';
+import { launch, run } from '../support/commands.ts';
 import { at, decodeFields, readRecords, textAt } from '../train/tensorboard/eventFile.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 let folder: string;
 let config: string;
-
-interface Result {
-  code: number | null;
-  signal: string | null;
-  out: string;
-  err: string;
-}
-
-function launch(script: string, args: string[]): { child: ChildProcess; result: Promise<Result> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'scripts', `${script}.ts`), ...args], {
-    cwd: root,
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (data) => {
-    out += data;
-  });
-  child.stderr.on('data', (data) => {
-    err += data;
-  });
-  return {
-    child,
-    result: new Promise((done) => child.on('close', (code, signal) => done({ code, signal, out, err }))),
-  };
-}
-
-const run = (script: string, ...args: string[]) => launch(script, args).result;
 
 const lossesOf = async (path: string) =>
   (await readMetrics(join(path, 'metrics.jsonl'))).flatMap((entry) =>

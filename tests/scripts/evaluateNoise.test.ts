@@ -1,8 +1,7 @@
 /** `evaluate noise` and `evaluate perturb` as a user runs them. */
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { evaluateNoise } from '../../scripts/evaluateNoise.ts';
@@ -12,24 +11,10 @@ import { UsageError } from '../../src/errors.ts';
 import { readEvaluation } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
 import { trainSession } from '../../src/train/session.ts';
+import { run } from '../support/commands.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 let folder: string;
 let photo: string;
-
-function run(script: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'scripts', `${script}.ts`), ...args], {
-    cwd: root,
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (data) => {
-    out += data;
-  });
-  child.stderr.on('data', (data) => {
-    err += data;
-  });
-  return new Promise((done) => child.on('close', (code) => done({ code, out, err })));
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chladni-noise-'));

@@ -1,7 +1,7 @@
 /**
  * Kernels that the TensorFlow.js wasm backend is slow at, replaced by ones that are not.
  *
- * - BatchMatMul: with a batch or a transpose the backend multiplies naively, at about a tenth of the rate of its 2-D
+ * - BatchMatMul: with a batch or a transpose the backend multiplies naively, far below the rate of its 2-D
  *   product (XNNPACK). Here each product of a batch is a view into the operands handed to that 2-D product, after
  *   transposing where asked.
  * - Sum over leading axes (bias gradients), Transpose of the last two axes: walked in memory order.
