@@ -7,45 +7,22 @@
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { loadExperiment } from '../src/config/load.ts';
-import type { EncodingConfig } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { noiseResult } from '../src/eval/noiseResult.ts';
+import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/train/noiseDefaults.ts';
 import { runNoiseStudy } from '../src/train/noiseStudy.ts';
 import { imageOfData } from '../src/train/studyImage.ts';
 
 const MUST_SECONDS = 120;
-const ENCODINGS: EncodingConfig[] = [
-  { kind: 'none', range: 'unit' },
-  { kind: 'basic' },
-  { kind: 'positional', frequencies: 32, maxLog2: 6 },
-  { kind: 'gaussian', frequencies: 64, sigma: 10 },
-];
-
 /** Prints the seconds of each encoding; returns their sum. */
 export async function benchNoise(engineName = 'native'): Promise<number> {
   const engine = await startEngine(engineName);
-  const experiment = await loadExperiment(undefined, [
-    'objective=fit',
-    'data.source=photo',
-    'data.size=128',
-    'model.field.output=linear',
-    'train.steps=1000',
-    'train.learningRate=0.002',
-  ]);
+  const experiment = await loadExperiment(undefined, NOISE_STUDY_OVERRIDES);
   const image = await imageOfData(experiment, '0', console.error);
   let total = 0;
-  for (const encoding of ENCODINGS) {
+  for (const encoding of Object.values(studyEncodings(image))) {
     const start = performance.now();
-    const data = await runNoiseStudy({
-      image,
-      experiment,
-      encodings: [encoding],
-      sigmas: [0.05, 0.1, 0.2],
-      draws: 8,
-      optimizer: 'adam',
-      impulses: 4,
-      impulseAmplitude: 0.5,
-    });
+    const data = await runNoiseStudy({ image, experiment, encodings: [encoding], ...NOISE_STUDY });
     const psnr = noiseResult(data).metrics[`noise_${encoding.kind}_s0.1_m8_clean_psnr_final_db`];
     const seconds = (performance.now() - start) / 1000;
     total += seconds;

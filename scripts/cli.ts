@@ -30,7 +30,7 @@ export async function runCommands(scriptName: string, commands: readonly Command
     .version(false)
     .option('threads', {
       type: 'number',
-      describe: 'threads of the native engine (default: every core this process may use)',
+      describe: 'threads of the native and tensorflow engines (default: every core this process may use)',
       requiresArg: true,
       global: true,
     })
@@ -41,14 +41,23 @@ export async function runCommands(scriptName: string, commands: readonly Command
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(`${message}; see --help`);
+      // YError: what yargs itself finds wrong, such as a value left out.
+      throw error && error.name !== 'YError' ? error : new UsageError(`${message ?? error?.message}; see --help`);
     });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (onInterrupt ?? endAtOnce)());
-  parser.middleware((argv) => {
-    // yargs turns an option given twice into a list; only some are lists.
-    const lists = new Set((parser as unknown as { getOptions(): { array: string[] } }).getOptions().array);
-    const twice = Object.keys(argv).find((key) => key !== '_' && Array.isArray(argv[key]) && !lists.has(key));
+  parser.middleware(() => {
+    // yargs makes a list of an option given twice, or 2 of `--seed 1 --seed 1`: the words themselves are looked at.
+    const options = parser as unknown as { getOptions(): { array: string[]; number: string[] } };
+    const { array, number } = options.getOptions();
+    const words = hideBin(process.argv);
+    const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const given = words.flatMap((word) => /^--([^=]+)/.exec(word)?.[1] ?? []).map(kebab);
+    const twice = given.find((name, i) => given.indexOf(name) < i && !array.includes(name));
     if (twice) throw new UsageError(`--${twice} is given twice`);
+    const bare = number.find((name) =>
+      words.some((word, i) => word === `--${name}` && /^(--|$)/.test(words[i + 1] ?? '')),
+    );
+    if (bare) throw new UsageError(`--${bare}: expected a number`);
   });
   for (const command of commands) parser.command(withSubcommands(command) as CommandModule);
   if (commands.length > 1 && commands[0].command[0] !== '$0') parser.demandCommand(1, 'name a command');

@@ -12,25 +12,34 @@ interface Arguments {
   run?: string;
   checkpoint: string;
   engine?: string;
+  disturbed?: number;
 }
 
 export const evaluate: Command = {
   command: 'evaluate',
   subcommands: [evaluateImages, evaluateNoise, evaluatePerturb],
   describe:
-    'measure a run: reconstructions per frequency, at and above the training size; samples against training images',
+    'measure a run: reconstructions per frequency, at and above the training size; samples; what disturbances change',
   builder: (yargs) =>
     yargs
       .option('run', { type: 'string', describe: 'run folder', requiresArg: true })
       .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
+      .option('disturbed', {
+        type: 'number',
+        describe: "images disturbed in every way, 0: none (default: the run's evaluate.disturbed)",
+        requiresArg: true,
+      })
       .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
   handler: async (args: Arguments) => {
     if (args.run === undefined) throw new UsageError('say what to measure: --run DIR, or a sub-command; see --help');
+    const { disturbed } = args;
+    if (disturbed !== undefined && !(Number.isSafeInteger(disturbed) && disturbed >= 0))
+      throw new UsageError('--disturbed: expected a whole number, 0 or more');
     const run = await RunFolder.open(args.run);
     await engineForRun(run, args.engine);
     const model = await openModel(run, checkpointOption(args.checkpoint));
     if (model.warning) console.error(model.warning);
-    printEvaluations(await evaluateRun(run, model, console.error));
+    printEvaluations(await evaluateRun(run, model, console.error, { disturbed }));
     console.log(`written to ${run.evaluation}`);
     disposeModel(model);
   },

@@ -1,5 +1,4 @@
 import { existsSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFileAtomically } from '../src/atomicFile.ts';
 import { experimentSchema } from '../src/config/schema.ts';
@@ -12,6 +11,7 @@ import { firstChannel, type ImageStack, imageOf, isGrey } from '../src/eval/imag
 import { PairedImages } from '../src/eval/pairedImages.ts';
 import { type EvaluationResult, stringifyJson } from '../src/eval/result.ts';
 import { fileError } from '../src/fileErrors.ts';
+import { makeFolder } from '../src/makeFolder.ts';
 import { Progress } from '../src/train/progress.ts';
 import type { Command } from './cli.ts';
 import { printNumbers, printPairedBands, printSpectra } from './evaluationTables.ts';
@@ -80,7 +80,7 @@ export const evaluateImages: Command = {
     if (args.paired) printPairedBands(result.bands);
     else if (result.bands) printSpectra(result.bands);
     try {
-      await mkdir(dirname(args.out), { recursive: true });
+      await makeFolder(dirname(args.out));
       await writeFileAtomically(args.out, stringifyJson(recorded));
     } catch (error) {
       throw fileError('write', args.out, error);

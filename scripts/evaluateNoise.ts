@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../src/atomicFile.ts';
 import { loadExperiment } from '../src/config/load.ts';
@@ -7,8 +6,10 @@ import { startEngine } from '../src/engine/engine.ts';
 import { UsageError } from '../src/errors.ts';
 import { noisePage } from '../src/eval/noisePage.ts';
 import { noiseResult } from '../src/eval/noiseResult.ts';
-import { writeEvaluation } from '../src/eval/result.ts';
+import { readEvaluation, readSummary, writeEvaluation } from '../src/eval/result.ts';
 import { fileError } from '../src/fileErrors.ts';
+import { makeFolder } from '../src/makeFolder.ts';
+import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/train/noiseDefaults.ts';
 import type { Optimizer } from '../src/train/noiseFits.ts';
 import { differencePictures } from '../src/train/noisePictures.ts';
 import { runNoiseStudy } from '../src/train/noiseStudy.ts';
@@ -40,19 +41,6 @@ interface Arguments {
   noisy?: string;
 }
 
-/**
- * Without a config: a photograph, a field that the native engine trains in seconds, and a linear output, because noise
- * leaves [0,1]. 64 frequencies for every Fourier encoding, so that the fields have the same number of weights.
- */
-const DEFAULTS = [
-  'objective=fit',
-  'data.source=photo',
-  'data.size=128',
-  'model.field.output=linear',
-  'train.steps=1000',
-  'train.learningRate=0.002',
-];
-
 async function experimentOf(args: Arguments): Promise<Experiment> {
   const given = {
     'data.size': args.size,
@@ -63,7 +51,7 @@ async function experimentOf(args: Arguments): Promise<Experiment> {
   };
   const overrides = Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
   const experiment = await loadExperiment(args.config, [
-    ...(args.config === undefined ? DEFAULTS : []),
+    ...(args.config === undefined ? NOISE_STUDY_OVERRIDES : []),
     ...overrides,
     ...args.set,
   ]);
@@ -75,13 +63,7 @@ async function experimentOf(args: Arguments): Promise<Experiment> {
 
 /** Encodings by kind, as the config has them, or else scaled to the image: up to its Nyquist frequency. */
 function encodingsOf({ encodings: names, config, set }: Arguments, { model, data }: Experiment): EncodingConfig[] {
-  const shorter = Math.min(...Object.values(trainingSize(data)));
-  const presets: Record<EncodingConfig['kind'], EncodingConfig> = {
-    none: { kind: 'none', range: 'unit' },
-    basic: { kind: 'basic' },
-    positional: { kind: 'positional', frequencies: 32, maxLog2: Math.log2(shorter / 2) },
-    gaussian: { kind: 'gaussian', frequencies: 64, sigma: (10 * shorter) / 128 },
-  };
+  const presets = studyEncodings(trainingSize(data));
   // What a config or --set names is meant; the defaults' encoding is nobody's choice.
   const own = config !== undefined || set.some((override) => override.startsWith('model.encoding'));
   const kinds = names.split(',').map((name) => name.trim());
@@ -89,7 +71,7 @@ function encodingsOf({ encodings: names, config, set }: Arguments, { model, data
     if (!Object.hasOwn(presets, kind) || kinds.indexOf(kind) !== i) {
       throw new UsageError(`--encodings ${names}: expected some of ${Object.keys(presets).join(',')}, each once`);
     }
-    return own && model.encoding.kind === kind ? model.encoding : presets[kind as EncodingConfig['kind']];
+    return own && model.encoding.kind === kind ? model.encoding : presets[kind as keyof typeof presets];
   });
 }
 
@@ -119,17 +101,30 @@ export const evaluateNoise: Command = {
       .option('set', { type: 'string', array: true, default: [], describe: 'change a key: model.field.width=128' })
       .option('encodings', {
         type: 'string',
-        default: 'none,basic,positional,gaussian',
+        default: Object.keys(studyEncodings({ width: 128, height: 128 })).join(),
         describe: 'compared',
         requiresArg: true,
       })
-      .option('sigma', { type: 'string', default: '0.05,0.1,0.2', describe: 'noise levels', requiresArg: true })
-      .option('draws', { type: 'number', default: 8, describe: 'independent noise draws at each level' })
-      .option('impulses', { type: 'number', default: 4, describe: 'single pixels disturbed, one fit each' })
-      .option('impulse-amplitude', { type: 'number', default: 0.5, describe: 'by how much' })
+      .option('sigma', {
+        type: 'string',
+        default: NOISE_STUDY.sigmas.join(),
+        describe: 'noise levels',
+        requiresArg: true,
+      })
+      .option('draws', {
+        type: 'number',
+        default: NOISE_STUDY.draws,
+        describe: 'independent noise draws at each level',
+      })
+      .option('impulses', {
+        type: 'number',
+        default: NOISE_STUDY.impulses,
+        describe: 'single pixels disturbed, one fit each',
+      })
+      .option('impulse-amplitude', { type: 'number', default: NOISE_STUDY.impulseAmplitude, describe: 'by how much' })
       .option('optimizer', {
         choices: ['adam', 'gd'] as const,
-        default: 'adam' as const,
+        default: NOISE_STUDY.optimizer,
         describe: 'gd: plain gradient descent, which the theory describes',
       })
       .option('steps', { type: 'number', describe: 'training steps (1000)' })
@@ -145,13 +140,13 @@ export const evaluateNoise: Command = {
         describe: 'the same run with data.noise: what it draws of the noise',
         requiresArg: true,
       })
-      .implies({ clean: 'noisy', noisy: 'clean' })
-      .conflicts({ image: ['spectrum', 'config'], spectrum: 'config' })
+      .conflicts({ image: ['spectrum', 'config'], spectrum: 'config', clean: ['image', 'spectrum', 'config'] })
       .example('$0 noise --image photo.jpg --out runs/noise', 'four encodings, three noise levels, 8 draws'),
   handler: async (args: Arguments) => {
-    if (args.clean !== undefined && args.noisy !== undefined) {
-      return evaluateNoisyRuns(args.clean, args.noisy, args.engine, args.out);
-    }
+    const { clean, noisy } = args;
+    if (clean !== undefined && noisy !== undefined) return evaluateNoisyRuns(clean, noisy, args.engine, args.out);
+    if (clean !== undefined || noisy !== undefined)
+      throw new UsageError('--clean RUN and --noisy RUN go together: the same run without and with data.noise');
     const { out } = args;
     if (out === undefined) throw new UsageError('--out: say in which folder to put noise.json and noise.html');
     for (const [name, value, least] of [
@@ -175,9 +170,12 @@ export const evaluateNoise: Command = {
           ? imageOfSpectrum(experiment, args.spectrum)
           : await imageOfData(experiment, args.which, console.error);
     const engine = await startEngine(args.engine ?? experiment.engine);
-    await mkdir(out, { recursive: true }).catch((error: unknown) => {
+    await makeFolder(out).catch((error: unknown) => {
       throw fileError('make the folder', out, error);
     });
+    // Before minutes go into fits: whether what is there can be replaced.
+    await readSummary(out);
+    await readEvaluation(join(out, 'noise.json'));
     const { draws, impulses, impulseAmplitude, optimizer } = args;
     const fields = 1 + sigmas.length * draws + impulses;
     console.error(

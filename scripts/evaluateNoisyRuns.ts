@@ -18,14 +18,15 @@ export async function evaluateNoisyRuns(
   const [cleanRun, noisyRun] = [await RunFolder.open(cleanPath), await RunFolder.open(noisyPath)];
   await engineForRun(noisyRun, engine);
   const [clean, noisy] = [await openModel(cleanRun), await openModel(noisyRun)];
-  const { bands, images, sigma } = await compareNoisyRuns(clean, noisy, IMAGES);
+  for (const { warning } of [clean, noisy]) if (warning) console.error(warning);
+  const { measured, images, sigma } = await compareNoisyRuns(clean, noisy, IMAGES);
   disposeModel(clean);
   disposeModel(noisy);
   const folder = out ?? noisyRun.evaluation;
-  await writeEvaluation(folder, 'dataset_noise', datasetNoiseResult(bands, images, sigma));
+  await writeEvaluation(folder, 'dataset_noise', datasetNoiseResult(measured, images, sigma));
   console.log(`${images} images, σ = ${sigma}`);
   console.log('cycles/image    gain G  copy C  power excess');
-  for (const { name, noiseGain, noiseCopy, powerExcess } of bands) {
+  for (const { name, noiseGain, noiseCopy, powerExcess } of measured.bands) {
     const cell = (value: number, width: number) => value.toFixed(3).padStart(width);
     console.log(`${name.padEnd(14)}${cell(noiseGain, 8)}${cell(noiseCopy, 8)}${cell(powerExcess, 14)}`);
   }

@@ -1,14 +1,13 @@
 import { join } from 'node:path';
-import { writeFileAtomically } from '../src/atomicFile.ts';
 import { UsageError } from '../src/errors.ts';
-import { perturbPage } from '../src/eval/perturbPage.ts';
 import { perturbationsResult } from '../src/eval/perturbStudyData.ts';
 import { writeEvaluation } from '../src/eval/result.ts';
 import { disposeModel, openModel } from '../src/train/model.ts';
-import { perturbRun } from '../src/train/perturbRun.ts';
+import { DISTURBANCES, perturbRun } from '../src/train/perturbRun.ts';
 import { Progress } from '../src/train/progress.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
-import { type Command, checkpointOption, engineForRun } from './cli.ts';
+import { type Command, checkpointOption, commandLine, engineForRun } from './cli.ts';
+import { printPerturbations } from './evaluationTables.ts';
 
 interface Arguments {
   run: string;
@@ -25,8 +24,11 @@ interface Arguments {
 
 function numbersOf(option: string, text: string): number[] {
   const numbers = text.split(',').map(Number);
-  if (numbers.some((value) => !(value > 0)))
-    throw new UsageError(`--${option} ${text}: expected numbers above 0, such as 0.01,0.1`);
+  if (
+    numbers.some((value) => !(value > 0 && value < Number.POSITIVE_INFINITY)) ||
+    new Set(numbers).size < numbers.length
+  )
+    throw new UsageError(`--${option} ${text}: expected different numbers above 0, such as 0.01,0.1`);
   return numbers.sort((a, b) => a - b);
 }
 
@@ -41,18 +43,23 @@ export const evaluatePerturb: Command = {
       .option('repeats', { type: 'number', default: 2, describe: 'random disturbances of each' })
       .option('sizes', {
         type: 'string',
-        default: '0.01,0.1',
+        default: DISTURBANCES.sizes.join(),
         describe: 'of latents and weights, relative',
         requiresArg: true,
       })
-      .option('jitter', { type: 'string', default: '0.25,1', describe: 'of coordinates, in pixels', requiresArg: true })
+      .option('jitter', {
+        type: 'string',
+        default: DISTURBANCES.jitters.join(),
+        describe: 'of coordinates, in pixels',
+        requiresArg: true,
+      })
       .option('frequencies', {
         type: 'string',
-        default: '0.1,0.5',
+        default: DISTURBANCES.frequencyShifts.join(),
         describe: 'shifts, in cycles per image',
         requiresArg: true,
       })
-      .option('epsilon', { type: 'number', default: 1e-2, describe: 'step of the path length' })
+      .option('epsilon', { type: 'number', default: DISTURBANCES.epsilon, describe: 'step of the path length' })
       .option('seed', { type: 'number', default: 0, describe: 'of the disturbances' })
       .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
   handler: async (args: Arguments) => {
@@ -84,20 +91,17 @@ export const evaluatePerturb: Command = {
       epsilon,
       seed,
       onProgress: (done, total) => {
-        progress ??= new Progress({ label: 'disturb', total, unit: 'batches' });
+        progress ??= new Progress({ label: 'disturb', total, unit: 'images' });
         progress.update(done);
       },
     });
     progress?.finish();
     disposeModel(model);
-    await writeEvaluation(run.evaluation, 'perturb', perturbationsResult(study));
-    const page = join(run.evaluation, 'perturb.html');
-    await writeFileAtomically(page, perturbPage(model.experiment.name, study));
-    for (const { kind, size, bands } of study.perturbations) {
-      const octaves = bands.filter((band) => band.kind === 'octave');
-      const cells = octaves.map(({ name, relativeChange }) => `${name}: ${relativeChange.toPrecision(2)}`);
-      console.log(`${`${kind} ${size}`.padEnd(22)}${cells.join('   ')}`);
-    }
-    console.log(`written to ${join(run.evaluation, 'perturb.json')} and ${page}`);
+    const result = perturbationsResult(study);
+    await writeEvaluation(run.evaluation, 'perturb', result);
+    printPerturbations(result);
+    console.log(
+      `written to ${join(run.evaluation, 'perturb.json')}; ${commandLine('report')} --run ${run.path} shows it`,
+    );
   },
 };

@@ -1,14 +1,16 @@
 /** Evaluations as tables for the terminal: numbers by name, one row per band in cycles per image. */
+import { psnrMetricName } from '../src/eval/pairedImages.ts';
 import type { BandEntry, EvaluationResult } from '../src/eval/result.ts';
 import type { RunEvaluation } from '../src/train/evaluateRun.ts';
 
 type Column = [heading: string, key: string, digits: number];
 
 /** Prints everything that was measured of a run. */
-export function printEvaluations({ reconstructions, samples, scaleConsistency }: RunEvaluation): void {
+export function printEvaluations({ reconstructions, samples, scaleConsistency, perturbations }: RunEvaluation): void {
   for (const { scale, name, result } of reconstructions) {
+    const images = result.metrics[`${name}_images`];
     console.log(
-      `${scale}x (${result.metrics[`${name}_images`]} images): ${numberOf(result, `${name}_psnr_db`, 'PSNR', 'dB')}`,
+      `${scale}x (${images} ${images === 1 ? 'image' : 'images'}): ${numberOf(result, psnrMetricName(name, images), 'PSNR', 'dB')}`,
     );
     printPairedBands(result.bands);
   }
@@ -18,6 +20,22 @@ export function printEvaluations({ reconstructions, samples, scaleConsistency }:
     printSpectra(samples.bands);
   }
   printNumbers(scaleConsistency);
+  if (perturbations) {
+    console.log('relative change of each octave where disturbed');
+    printPerturbations(perturbations);
+  }
+}
+
+/** One line a disturbance, with the octaves in cycles per image. */
+export function printPerturbations({ bands = [] }: EvaluationResult): void {
+  const lines = new Map<string, string[]>();
+  for (const { perturbation, size, name, kind, relativeChange, pathLength } of bands) {
+    if (kind !== 'octave') continue;
+    const label = `${perturbation} ${size}`;
+    const cell = `${name}: ${Number(relativeChange ?? pathLength).toPrecision(2)}`;
+    lines.set(label, [...(lines.get(label) ?? []), cell]);
+  }
+  for (const [label, cells] of lines) console.log(`  ${label.padEnd(22)}${cells.join('   ')}`);
 }
 
 /** SNR, transfer and FRC. */
@@ -39,9 +57,12 @@ export function printSpectra(bands: readonly BandEntry[] = []): void {
   ]);
 }
 
+/** Of one band, `dc`, `corner` or an octave: the tables of bands are there for these. */
+const BAND_METRIC = /(^|_)(delta|mse|fvu|snr|transfer|power_ratio|frc)_(dc|corner|[\d.]+-[\d.]+)_n/;
+
 /** Every metric that no table of bands shows, with its interval. */
 export function printNumbers({ metrics, intervals = {} }: EvaluationResult): void {
-  const shown = Object.keys(metrics).filter((name) => !/(delta|snr_db|transfer)_/.test(name));
+  const shown = Object.keys(metrics).filter((name) => !BAND_METRIC.test(name));
   const width = Math.max(...shown.map((name) => name.length));
   for (const name of shown) {
     const interval = intervals[name] ? `  [${intervals[name].map(text).join(', ')}]` : '';
@@ -60,9 +81,10 @@ function text(value: number): string {
 }
 
 function printBands(bands: readonly BandEntry[], columns: readonly Column[]): void {
-  console.log(`  cycles/image  ${columns.map(([heading]) => heading.padStart(10)).join('')}`);
+  const width = Math.max(12, ...bands.map(({ name }) => name.length)) + 2;
+  console.log(`  ${'cycles/image'.padEnd(width)}${columns.map(([heading]) => heading.padStart(10)).join('')}`);
   for (const band of bands) {
     const cells = columns.map(([, key, digits]) => Number(band[key]).toFixed(digits).padStart(10));
-    console.log(`  ${band.name.padEnd(14)}${cells.join('')}`);
+    console.log(`  ${band.name.padEnd(width)}${cells.join('')}`);
   }
 }

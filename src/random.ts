@@ -5,7 +5,10 @@
  * same numbers as an uninterrupted one.
  */
 
-/** Names what the numbers are for; every use has a stream of its own. */
+/**
+ * Names what the numbers are for; every use has a stream of its own, in one file. Numbers are never reused or changed:
+ * runs are resumed with the same draws.
+ */
 export const STREAMS = {
   encoding: 1,
   parameters: 2,
@@ -14,9 +17,16 @@ export const STREAMS = {
   points: 5,
   sample: 6,
   evaluation: 7,
-  noise: 8,
+  latentNoise: 8,
   synthetic: 9,
   imageNoise: 10,
+  noiseDraws: 11,
+  impulses: 12,
+  disturbances: 13,
+  pathPlaces: 14,
+  randomFeatures: 15,
+  pairedImages: 16,
+  scaleConsistency: 17,
 } as const;
 export type Stream = keyof typeof STREAMS;
 

@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { philox4x32, Random } from '../src/random.ts';
+import { philox4x32, Random, STREAMS } from '../src/random.ts';
 
 const hex = (words: number[]) => words.map((word) => word.toString(16).padStart(8, '0')).join(' ');
 
@@ -18,12 +20,27 @@ describe('Random', () => {
   it('is a function of seed, stream and step', () => {
     const draw = (seed: number, step: number) => new Random(seed, 'points', step).uniform();
     expect(draw(1, 2)).toBe(draw(1, 2));
-    expect(new Set([draw(1, 2), draw(1, 3), draw(2, 2), new Random(1, 'noise', 2).uniform()]).size).toBe(4);
+    expect(new Set([draw(1, 2), draw(1, 3), draw(2, 2), new Random(1, 'latentNoise', 2).uniform()]).size).toBe(4);
+  });
+
+  it('has one stream a purpose: no two files of the source draw from the same one', () => {
+    const users = new Map<string, Set<string>>();
+    const root = resolve(import.meta.dirname, '../src');
+    for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.ts'),
+    )) {
+      for (const [, stream] of readFileSync(join(root, file), 'utf8').matchAll(/new Random\([^,]+, '(\w+)'/g)) {
+        users.set(stream, (users.get(stream) ?? new Set()).add(file));
+      }
+    }
+    expect([...users.keys()].sort()).toEqual(Object.keys(STREAMS).sort());
+    expect([...users].filter(([, files]) => files.size > 1)).toEqual([]);
+    expect(new Set(Object.values(STREAMS)).size).toBe(Object.keys(STREAMS).length);
   });
 
   it('draws uniforms and normals with the right moments', () => {
     const count = 100_000;
-    const random = new Random(7, 'noise');
+    const random = new Random(7, 'latentNoise');
     const normals = random.normals(count, 2);
     const uniforms = random.uniforms(count, -1, 3);
     const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / count;

@@ -2,10 +2,11 @@
  * Packed caches: the decoded images of a set as one raw uint8 file [count, height, width, 3] with a JSON header beside it.
  * Packs are named by what they were made from, so a change of source, transform or version makes another one.
  */
-import { mkdir, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { writeFileAtomically } from '../atomicFile.ts';
+import { makeFolder } from '../makeFolder.ts';
 import type { ImageSet } from './imageSet.ts';
 
 /** Packs kept in a cache folder, by last use; a training run needs one and its evaluation a few. */
@@ -61,7 +62,7 @@ export async function readPack(folder: string, name: string, digest: string): Pr
 
 /** Writes the pixels, then the header that vouches for them, each atomically. Processes that race write the same bytes. */
 export async function writePack(folder: string, name: string, { pixels, ...set }: ImageSet): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const paths = packPaths(folder, name, set.digest);
   const nativeScale = set.nativeScale === Infinity ? 'Infinity' : set.nativeScale;
   const header: PackHeader = { digest: set.digest, crc32: crc32(pixels), set: { ...set, nativeScale } };

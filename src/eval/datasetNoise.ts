@@ -6,83 +6,116 @@
  *   ΔP_b = (Σ|F̂_σ|²−Σ|F̂₀|²) / Σ|E|²     what it adds to the power spectrum; the only one that needs no pairs
  * summed over images and channels.
  */
-import type { Random } from '../random.ts';
-import type { Band, BandPartition } from './bands.ts';
-import { percentileInterval, REPLICATES } from './bootstrap.ts';
+import { type Band, type BandPartition, octavePartition, ringPartition } from './bands.ts';
+import type { Interval } from './bootstrap.ts';
+import type { Complex } from './fft.ts';
+import { jackknifeRatio } from './jackknife.ts';
 import { planeSpectra } from './noise.ts';
 import type { EvaluationResult } from './result.ts';
 
-const STATISTICS = ['noiseGain', 'noiseCopy', 'powerExcess'] as const;
-type Statistic = (typeof STATISTICS)[number];
+/** By what they are called in metrics. */
+const STATISTICS = { gain: 'noiseGain', copy: 'noiseCopy', power_excess: 'powerExcess' } as const;
+type Statistic = (typeof STATISTICS)[keyof typeof STATISTICS];
 
 export type BandDatasetNoise = Band & Record<Statistic | `${Statistic}${'Low' | 'High'}`, number>;
 
+export interface DatasetNoiseBands {
+  bands: BandDatasetNoise[];
+  rings: BandDatasetNoise[];
+}
+
+/** Of one image, per band. */
 type Sums = Record<Statistic | 'noise', Float64Array>;
 
+/** Collects images drawn by both generators and the noise that one of them saw. */
 export class DatasetNoise {
-  private readonly images: Sums[] = [];
+  private readonly octaves: BandPartition;
+  private readonly rings: BandPartition;
+  private readonly images: { octaves: Sums; rings: Sums }[] = [];
 
-  constructor(readonly partition: BandPartition) {}
+  constructor(
+    private readonly width: number,
+    private readonly height: number,
+  ) {
+    this.octaves = octavePartition(width, height);
+    this.rings = ringPartition(width, height);
+  }
 
   /** One image, [H,W,3] each, floats neither clamped nor quantised. */
   add(clean: ArrayLike<number>, noisy: ArrayLike<number>, noise: ArrayLike<number>): void {
-    const { width, height, bands, membership } = this.partition;
+    const { width, height } = this;
     const spectra = [clean, noisy, noise].map((image) => planeSpectra(image, { width, height, channels: 3 }));
-    const zeros = () => new Float64Array(bands.length);
-    const sums: Sums = { noiseGain: zeros(), noiseCopy: zeros(), powerExcess: zeros(), noise: zeros() };
-    for (let channel = 0; channel < 3; channel++) {
-      const [f0, f, e] = spectra.map((planes) => planes[channel]);
-      for (let k = 0; k < membership.length; k++) {
-        const b = membership[k];
-        const [re, im] = [f.re[k] - f0.re[k], f.im[k] - f0.im[k]];
-        sums.noise[b] += e.re[k] ** 2 + e.im[k] ** 2;
-        sums.noiseGain[b] += re ** 2 + im ** 2;
-        sums.noiseCopy[b] += e.re[k] * re + e.im[k] * im;
-        sums.powerExcess[b] += f.re[k] ** 2 + f.im[k] ** 2 - f0.re[k] ** 2 - f0.im[k] ** 2;
-      }
-    }
-    this.images.push(sums);
+    this.images.push({ octaves: sumsOf(spectra, this.octaves), rings: sumsOf(spectra, this.rings) });
   }
 
-  /** With 95 % bootstrap intervals over images. */
-  result(random: Random): BandDatasetNoise[] {
-    const { images } = this;
-    const resamples = Array.from({ length: REPLICATES }, () => images.map(() => images[random.integer(images.length)]));
-    const ratio = (of: readonly Sums[], name: Statistic, b: number) =>
-      of.reduce((sum, image) => sum + image[name][b], 0) / of.reduce((sum, image) => sum + image.noise[b], 0);
-    return this.partition.bands.map((band, b) => {
-      const numbers = STATISTICS.flatMap((name) => {
-        const [low, high] = percentileInterval(resamples.map((resample) => ratio(resample, name, b)));
-        return [
-          [name, ratio(images, name, b)],
-          [`${name}Low`, low],
-          [`${name}High`, high],
-        ];
-      });
-      return { ...band, ...Object.fromEntries(numbers) } as BandDatasetNoise;
-    });
+  /** With 95 % jackknife intervals over images; NaN ends for one image. */
+  result(): DatasetNoiseBands {
+    const of = (kind: 'octaves' | 'rings') =>
+      ratiosOf(
+        this.images.map((image) => image[kind]),
+        this[kind].bands,
+      );
+    return { bands: of('octaves'), rings: of('rings') };
   }
+}
+
+/** @param spectra of the clean drawing, the noisy one and the noise, one a channel. */
+function sumsOf([clean, noisy, noise]: Complex[][], { bands, membership }: BandPartition): Sums {
+  const zeros = () => new Float64Array(bands.length);
+  const sums: Sums = { noiseGain: zeros(), noiseCopy: zeros(), powerExcess: zeros(), noise: zeros() };
+  for (const [channel, f0] of clean.entries()) {
+    const [f, e] = [noisy[channel], noise[channel]];
+    for (let k = 0; k < membership.length; k++) {
+      const b = membership[k];
+      const [re, im] = [f.re[k] - f0.re[k], f.im[k] - f0.im[k]];
+      sums.noise[b] += e.re[k] ** 2 + e.im[k] ** 2;
+      sums.noiseGain[b] += re ** 2 + im ** 2;
+      sums.noiseCopy[b] += e.re[k] * re + e.im[k] * im;
+      sums.powerExcess[b] += f.re[k] ** 2 + f.im[k] ** 2 - f0.re[k] ** 2 - f0.im[k] ** 2;
+    }
+  }
+  return sums;
+}
+
+function ratiosOf(images: readonly Sums[], bands: readonly Band[]): BandDatasetNoise[] {
+  return bands.map((band, b) => {
+    const noise = images.map((image) => image.noise[b]);
+    const numbers = Object.values(STATISTICS).flatMap((name) => {
+      const energies = images.map((image) => image[name][b]);
+      const { value, interval } = jackknifeRatio(energies, noise, name === 'noiseGain' ? 'log' : 'linear');
+      return [
+        [name, value],
+        [`${name}Low`, interval[0]],
+        [`${name}High`, interval[1]],
+      ];
+    });
+    return { ...band, ...Object.fromEntries(numbers) } as BandDatasetNoise;
+  });
 }
 
 /** As an evaluation of `images` images whose noise had standard deviation `sigma`. */
 export function datasetNoiseResult(
-  bands: readonly BandDatasetNoise[],
+  { bands, rings }: DatasetNoiseBands,
   images: number,
   sigma: number,
 ): EvaluationResult {
   const metrics: Record<string, number> = {};
-  for (const { name, noiseGain, noiseCopy, powerExcess } of bands) {
-    const prefix = `dataset_noise_s${sigma}_n${images}`;
-    metrics[`${prefix}_gain_${name}`] = noiseGain;
-    metrics[`${prefix}_copy_${name}`] = noiseCopy;
-    metrics[`${prefix}_power_excess_${name}`] = powerExcess;
+  const intervals: Record<string, Interval> = {};
+  for (const band of bands) {
+    for (const [label, key] of Object.entries(STATISTICS)) {
+      const name = `dataset_noise_s${sigma}_n${images}_${label}_${band.name}`;
+      metrics[name] = band[key];
+      if (images > 1) intervals[name] = [band[`${key}Low`], band[`${key}High`]];
+    }
   }
   return {
     protocol:
       `one generator trained on clean and on noisy images (white Gaussian, σ = ${sigma}, the same in every step), same seed; ` +
       `${images} training images drawn by both, floats neither clamped nor quantised; unwindowed DFT, over realised noise ` +
-      'energy; 95 % bootstrap intervals over images',
+      'energy; 95 % jackknife intervals over images',
     metrics,
+    intervals,
     bands: bands.map((band) => ({ ...band })),
+    rings: rings.map((ring) => ({ ...ring })),
   };
 }

@@ -9,6 +9,8 @@ export interface DensityCoverage {
   densities: Float64Array;
   /** 1 or 0 per reference image; coverage is their mean. */
   covered: Float64Array;
+  /** Balls of radius 0, around images with k copies or more. */
+  points: number;
 }
 
 /** @param generated, reference features [count, dimensions]; more than k reference images. */
@@ -22,19 +24,24 @@ export function densityCoverage(
   if (k < 1 || k >= n) throw new RangeError(`no ${k} nearest among ${n - 1} other images`);
   const densities = new Float64Array(m);
   const covered = new Float64Array(n);
+  let points = 0;
   const others = new Float64Array(n - 1);
   for (let i = 0; i < n; i++) {
     for (let j = 0, at = 0; j < n; j++) {
       if (j !== i) others[at++] = squaredDistance(reference, i, reference, j, dimensions);
     }
     const radius = others.sort()[k - 1];
+    // A ball around k copies or more is a point, which holds what lies at it; it counts by how many others it holds.
+    const held = radius > 0 ? k : others.reduce((sum, distance) => sum + Number(distance === 0), 0);
+    if (radius === 0) points++;
     for (let j = 0; j < m; j++) {
-      if (squaredDistance(reference, i, generated, j, dimensions) >= radius) continue;
-      densities[j] += 1 / k;
+      const distance = squaredDistance(reference, i, generated, j, dimensions);
+      if (radius > 0 ? distance >= radius : distance > 0) continue;
+      densities[j] += 1 / held;
       covered[i] = 1;
     }
   }
-  return { densities, covered };
+  return { densities, covered, points };
 }
 
 /** 1 − ∏_{i=1..k} (N−i)/(N+M−i): the coverage expected of M images from the distribution of the N reference images. */

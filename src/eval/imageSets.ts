@@ -6,14 +6,13 @@ import { diversityPairs, pairSimilarities } from './diversity.ts';
 import { channelsOf, type ImageStack, selectImages } from './imageStack.ts';
 import { kernelDistance } from './kernelDistance.ts';
 import { RANDOM_FEATURES, randomFeatures } from './randomFeatures.ts';
-import type { BandEntry, EvaluationResult } from './result.ts';
+import type { EvaluationResult } from './result.ts';
+import { slicedFindings, waveletFindings } from './setDistances.ts';
+import { type Findings, leftOut, SET_METRICS, type SetMetric, type Sets } from './setFindings.ts';
 import { compareSpectra } from './setSpectra.ts';
-import { hasPatches, type LevelPatches, pyramidPatches, slicedWasserstein } from './slicedWasserstein.ts';
 import { similarityScales } from './ssim.ts';
-import { frechetWaveletDistance, mergePackets, packetLevel, packetMoments } from './waveletPackets.ts';
 
-export const SET_METRICS = ['spectrum', 'fwd', 'swd', 'kid', 'coverage', 'diversity'] as const;
-export type SetMetric = (typeof SET_METRICS)[number];
+export { SET_METRICS, type SetMetric };
 
 export interface SetEvaluation {
   result: EvaluationResult;
@@ -36,24 +35,6 @@ const NEIGHBOURS = 5;
 /** Features are compared all with all, so of at most this many images a side, drawn at random. */
 const MOST_FEATURES = 1000;
 
-/** What one metric found. */
-interface Findings {
-  metrics: Record<string, number>;
-  intervals?: Record<string, Interval>;
-  notes?: string[];
-  bands?: BandEntry[];
-  rings?: BandEntry[];
-}
-
-/** The sets, and two halves of the reference (the second has the odd image): their distance is what sampling alone gives. */
-interface Sets {
-  generated: ImageStack;
-  reference: ImageStack;
-  /** Undefined for fewer than 4 reference images. */
-  halves?: [ImageStack, ImageStack];
-  random: (metric: SetMetric) => Random;
-}
-
 const EVALUATORS: Record<Exclude<SetMetric, 'kid' | 'coverage'>, (sets: Sets) => Findings> = {
   spectrum: spectrumFindings,
   fwd: waveletFindings,
@@ -72,14 +53,25 @@ export function evaluateImageSets(
   if (shape(generated) !== shape(reference)) {
     throw new RangeError(`images of ${shape(generated)} against images of ${shape(reference)}`);
   }
-  const random = (metric: SetMetric) => new Random(seed, 'evaluation', SET_METRICS.indexOf(metric));
+  if (Math.min(generated.count, reference.count) < 2) throw new RangeError('a set needs at least 2 images');
+  for (const [side, stack] of Object.entries({ generated, reference })) {
+    const values = stack.count * stack.width * stack.height * channelsOf(stack);
+    if (stack.pixels.length !== values) {
+      throw new RangeError(
+        `${stack.count} ${side} images of ${shape(stack)} are ${values} values, got ${stack.pixels.length}`,
+      );
+    }
+  }
+  // Each metric's parts have steps of their own, and so have the halves.
+  const steps = SET_METRICS.length + 1;
+  const random: Sets['random'] = (metric, part = 0) =>
+    new Random(seed, 'evaluation', SET_METRICS.indexOf(metric) + steps * part);
   const sets: Sets = {
     generated,
     reference,
     random,
     halves: halvesOf(reference, new Random(seed, 'evaluation', SET_METRICS.length)),
   };
-  if (Math.min(generated.count, reference.count) < 2) throw new RangeError('a set needs at least 2 images');
   let features: ReturnType<typeof featuresOf> | undefined;
   const found = metrics.map((metric): Findings => {
     onMetric(metric);
@@ -117,63 +109,34 @@ function halvesOf(stack: ImageStack, random: Random): [ImageStack, ImageStack] |
 function spectrumFindings({ generated, reference, random }: Sets): Findings {
   const spectra = compareSpectra(generated, reference, random('spectrum'));
   const { floor, slopes, octaves, rings } = spectra;
-  const lsd = `lsd_r${spectra.comparedRings}_n${generated.count}_db`;
-  const metrics: Record<string, number> = { [lsd]: spectra.lsdDb };
-  const intervals: Record<string, Interval> = { [lsd]: spectra.lsdIntervalDb };
-  if (floor) metrics[`lsd_floor_r${spectra.comparedRings}_n${floor.images}_db`] = floor.lsdDb;
+  const metrics: Record<string, number> = {};
+  const intervals: Record<string, Interval> = {};
+  const notes: string[] = [];
+  if (spectra.comparedRings > 0) {
+    const lsd = `lsd_r${spectra.comparedRings}_n${generated.count}_db`;
+    metrics[lsd] = spectra.lsdDb;
+    intervals[lsd] = spectra.lsdIntervalDb;
+    if (floor) metrics[`lsd_floor_r${spectra.comparedRings}_n${floor.images}_db`] = floor.lsdDb;
+  } else {
+    notes.push('lsd is left out: neither set has a ring with more power than rounding');
+  }
   for (const { name, deltaDb, deltaDbLow, deltaDbHigh } of octaves) {
     metrics[`delta_${name}_n${generated.count}_db`] = deltaDb;
     intervals[`delta_${name}_n${generated.count}_db`] = [deltaDbLow, deltaDbHigh];
   }
   for (const [side, { count }] of Object.entries({ generated, reference })) {
     const { value, interval } = slopes[side as 'generated' | 'reference'];
+    if (Number.isNaN(value)) {
+      notes.push(
+        `slope_${side} is left out: fewer than two rings from 4 cycles per image up have more power than rounding`,
+      );
+      continue;
+    }
     metrics[`slope_${side}_n${count}`] = value;
     intervals[`slope_${side}_n${count}`] = interval;
   }
   const entries = (bands: typeof rings) => bands.map((band) => ({ ...band }));
-  return { metrics, intervals, bands: entries(octaves), rings: entries(rings) };
-}
-
-/** Packets times the cube of their dimension: beyond it FWD's eigenvalues take minutes. */
-const WAVELET_BUDGET = 5e9;
-
-function waveletFindings({ generated, reference, halves }: Sets): Findings {
-  const { width, height } = generated;
-  if (Math.min(width, height) < 2) return leftOut('fwd', 'images need at least 2 pixels along both axes');
-  const level = packetLevel(width, height);
-  const dimension = Math.floor(width / 2 ** level) * Math.floor(height / 2 ** level) * channelsOf(generated);
-  if (4 ** level * dimension ** 3 > WAVELET_BUDGET) {
-    return leftOut('fwd', `images of ${width}x${height} have too many wavelet packets; compare at a smaller --size`);
-  }
-  const parts = halves?.map((half) => packetMoments(half, level));
-  // The halves are all of the reference: nothing is computed twice.
-  const whole = parts ? mergePackets(parts[0], parts[1]) : packetMoments(reference, level);
-  return {
-    metrics: {
-      [`fwd_haar${level}_n${generated.count}`]: frechetWaveletDistance(packetMoments(generated, level), whole),
-      ...(parts && { [`fwd_floor_haar${level}_n${halves![0].count}`]: frechetWaveletDistance(parts[0], parts[1]) }),
-    },
-  };
-}
-
-function slicedFindings({ generated, reference, halves, random }: Sets): Findings {
-  if (!hasPatches(generated.width, generated.height)) return leftOut('swd', 'its 7×7 patches do not fit the images');
-  const source = random('swd');
-  const channels = channelsOf(generated);
-  const distances = (a: LevelPatches[], b: LevelPatches[]) =>
-    a.map((level, l) => slicedWasserstein(level, b[l], source, channels));
-  const patches = pyramidPatches(generated, source);
-  const values = distances(patches, pyramidPatches(reference, source));
-  const metrics: Record<string, number> = {};
-  patches.forEach(({ width, height }, l) => {
-    metrics[`swd_${Math.min(width, height)}_n${generated.count}`] = values[l];
-  });
-  metrics[`swd_mean_n${generated.count}`] = meanOf(values);
-  if (halves) {
-    const [a, b] = halves.map((half) => pyramidPatches(half, source));
-    metrics[`swd_floor_mean_n${halves[0].count}`] = meanOf(distances(a, b));
-  }
-  return { metrics };
+  return { metrics, intervals, notes, bands: entries(octaves), rings: entries(rings) };
 }
 
 function diversityFindings({ generated, reference, random }: Sets): Findings {
@@ -203,7 +166,7 @@ function featuresOf({ generated, reference, random }: Sets) {
 function kernelFindings({ generated, reference, count }: ReturnType<typeof featuresOf>): Findings {
   const { value, interval } = kernelDistance(generated, reference, RANDOM_FEATURES);
   const name = `kid_random${RANDOM_FEATURES}_n${count}`;
-  return { metrics: { [name]: value }, intervals: { [name]: interval } };
+  return { metrics: { [name]: value }, ...(!Number.isNaN(interval[0]) && { intervals: { [name]: interval } }) };
 }
 
 function coverageFindings(features: ReturnType<typeof featuresOf>, random: Random): Findings {
@@ -211,7 +174,7 @@ function coverageFindings(features: ReturnType<typeof featuresOf>, random: Rando
   if (references <= NEIGHBOURS) {
     return leftOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
   }
-  const { densities, covered } = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
+  const { densities, covered, points } = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
   const suffix = `k${NEIGHBOURS}_random${RANDOM_FEATURES}_n${count}`;
   return {
     metrics: {
@@ -223,11 +186,13 @@ function coverageFindings(features: ReturnType<typeof featuresOf>, random: Rando
       [`density_${suffix}`]: meanInterval(densities, random),
       [`coverage_${suffix}`]: meanInterval(covered, random),
     },
+    ...(points > 0 && {
+      notes: [
+        `density and coverage: ${points} of ${references} reference images have ${NEIGHBOURS} copies or more; ` +
+          'only further copies count as near them',
+      ],
+    }),
   };
-}
-
-function leftOut(metric: SetMetric, reason: string): Findings {
-  return { metrics: {}, notes: [`${metric} is left out: ${reason}`] };
 }
 
 function protocolOf(generated: ImageStack, reference: ImageStack, metrics: readonly SetMetric[]): string {
@@ -239,6 +204,6 @@ function protocolOf(generated: ImageStack, reference: ImageStack, metrics: reado
     'periodic separable Hann window, windowed mean removed, |X|²/Σw², averaged over images and channels before the ' +
     'logarithm, rings by floor; FWD: Haar packets, channels joined, covariance /(N−1); SWD: 7×7 patches, 8,192 a set ' +
     'and level, 256 directions, ×1000; KID, density, coverage: features of a random network, no learned weights; ' +
-    'floors: two halves of the reference; intervals: 95 %, bootstrap over images (KID: jackknife)'
+    'floors: two halves of the reference; intervals: 95 %, over images: bootstrap, FWD and KID jackknife, SWD random groups'
   );
 }

@@ -18,9 +18,10 @@ export function channelsOf({ channels = 3 }: ImageStack): number {
   return channels;
 }
 
-/** Power below which a spectrum of these images means nothing: that of rounding, for bytes. */
+/** Power below which a spectrum of these images means nothing: that of rounding bytes, 32-bit floats, or sums in 64 bits. */
 export function roundingPower({ pixels }: ImageStack): number {
-  return pixels instanceof Uint8Array ? ROUNDING_POWER : 0;
+  if (pixels instanceof Uint8Array) return ROUNDING_POWER;
+  return pixels instanceof Float32Array ? 2 ** -48 / 12 : 1e-28;
 }
 
 /**

@@ -7,13 +7,12 @@
  *   C_b = Re Σ_mΣ(E_m−Ē)*(F̂_m−F̄) / Σ_mΣ|E_m−Ē|²        noise copy; n_b·C_b is the covariance's degrees of freedom (Ye 1998)
  *   bias²_b = Σ|F̄−S|² − Σ_mΣ|F̂_m−F̄|²/(M(M−1))
  * G and C are divided by the realised noise energy, which varies far less than dividing by its expectation. G ≥ C² by
- * Cauchy–Schwarz. All are quadratic in the draws, so that Gram matrices per band hold everything, the bootstrap too.
+ * Cauchy–Schwarz. All are quadratic in the draws, so that Gram matrices per band hold everything, the jackknife too.
  */
 import { RunError } from '../errors.ts';
-import { Random } from '../random.ts';
 import type { Band, BandPartition } from './bands.ts';
-import { percentileInterval, REPLICATES } from './bootstrap.ts';
 import { type Complex, fft2 } from './fft.ts';
+import { type Estimate, jackknifeInterval } from './jackknife.ts';
 
 export interface BandNoise extends Band {
   transfer: number;
@@ -29,7 +28,7 @@ export interface BandNoise extends Band {
 export type NoiseStatistic = 'transfer' | 'noiseGain' | 'noiseCopy' | 'biasSquaredMse';
 const STATISTICS: readonly NoiseStatistic[] = ['transfer', 'noiseGain', 'noiseCopy', 'biasSquaredMse'];
 
-/** 95 % bootstrap intervals over draws: `transferLow`, `transferHigh` and so on. */
+/** 95 % jackknife intervals over draws: `transferLow`, `transferHigh` and so on. */
 export type BandNoiseWithIntervals = BandNoise & Record<`${NoiseStatistic}${'Low' | 'High'}`, number>;
 
 /** Sums over the modes of a band and over channels, of unnormalised coefficients; matrices [M,M] row-major. */
@@ -111,7 +110,7 @@ export class NoiseDraws {
   }
 }
 
-/** The statistics of one band, for draws that count `counts[m]` times each (once, or as a bootstrap resamples them). */
+/** The statistics of one band, for draws that count `counts[m]` times each: once, or 0 where left out. */
 export function noiseStatistics(
   grams: BandGrams,
   band: Band,
@@ -150,41 +149,25 @@ export function noiseStatistics(
   };
 }
 
-/** Below so many draws a bootstrap has too few patterns to say anything: intervals are then NaN. */
-const DRAWS_FOR_INTERVALS = 4;
+/** Leaving out one draw, two must remain to scatter: with fewer draws intervals are NaN. */
+const DRAWS_FOR_INTERVALS = 3;
 
-/**
- * The statistic whose resamples are off by a known bias: the mean of resampled draws scatters around the mean of the
- * draws, not around the truth, which adds s²/M to bias². Its interval is shifted back.
- */
-const RECENTRED: NoiseStatistic = 'biasSquaredMse';
-
-/** The statistics of all bands with 95 % percentile bootstrap intervals: whole draws are resampled, bands together. */
+/** The statistics of all bands with 95 % jackknife intervals over draws (G, a ratio of energies, on a log scale). */
 export function noiseByBand(
   grams: readonly BandGrams[],
   bands: readonly Band[],
   shape: Shape,
-  { seed = 0, replicates = REPLICATES }: { seed?: number; replicates?: number } = {},
 ): BandNoiseWithIntervals[] {
-  const draws = grams[0].cross.length;
-  const random = new Random(seed, 'evaluation');
-  const resamples = Array.from({ length: replicates }, () => {
-    // One draw alone, resampled M times, has no scatter to measure.
-    for (;;) {
-      const counts = new Float64Array(draws);
-      for (let i = 0; i < draws; i++) counts[random.integer(draws)]++;
-      if (counts.every((count) => count < draws)) return counts;
-    }
-  });
   return bands.map((band, b) => {
     const estimate = noiseStatistics(grams[b], band, shape);
-    const replicated = resamples.map((counts) => noiseStatistics(grams[b], band, shape, counts));
+    const others = leaveOneOut(grams[b].cross.length, (counts) => noiseStatistics(grams[b], band, shape, counts));
     const intervals = STATISTICS.flatMap((name) => {
-      const values = replicated.map((replicate) => replicate[name]);
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const shift = name === RECENTRED ? estimate[name] - mean : 0;
-      const enough = draws >= DRAWS_FOR_INTERVALS;
-      const [low, high] = enough ? percentileInterval(values).map((end) => end + shift) : [Number.NaN, Number.NaN];
+      const scale = name === 'noiseGain' ? 'log' : 'linear';
+      const [low, high] = jackknifeInterval(
+        estimate[name],
+        others.map((other) => other[name]),
+        scale,
+      );
       return [
         [`${name}Low`, low],
         [`${name}High`, high],
@@ -192,6 +175,21 @@ export function noiseByBand(
     });
     return { ...estimate, ...Object.fromEntries(intervals) } as BandNoiseWithIntervals;
   });
+}
+
+/** Σ_b n_b·C_b, the degrees of freedom of the whole fit, per channel, with its 95 % jackknife interval over draws. */
+export function totalDegreesOfFreedom(grams: readonly BandGrams[], bands: readonly Band[], shape: Shape): Estimate {
+  const total = (counts?: ArrayLike<number>) =>
+    bands.reduce((sum, band, b) => sum + noiseStatistics(grams[b], band, shape, counts).degreesOfFreedom, 0);
+  const value = total();
+  return { value, interval: jackknifeInterval(value, leaveOneOut(grams[0].cross.length, total)) };
+}
+
+function leaveOneOut<T>(draws: number, statistic: (counts: ArrayLike<number>) => T): T[] {
+  if (draws < DRAWS_FOR_INTERVALS) return [];
+  return Array.from({ length: draws }, (_, out) =>
+    statistic(Float64Array.from({ length: draws }, (_, m) => (m === out ? 0 : 1))),
+  );
 }
 
 /** The DFT of each channel of an interleaved image. */
@@ -205,7 +203,7 @@ export function planeSpectra(image: ArrayLike<number>, { width, height, channels
     const plane = new Float64Array(width * height);
     for (let i = 0, at = channel; i < plane.length; i++, at += channels) plane[i] = image[at];
     if (!plane.every(Number.isFinite))
-      throw new RunError('a fit holds values that are not finite; lower the learning rate');
+      throw new RunError('an image holds values that are not finite; lower the learning rate, or the disturbance');
     return fft2(plane, width, height);
   });
 }

@@ -1,4 +1,5 @@
 /** The page of a noise study: curves, tables and pictures in one file that loads nothing. */
+import type { Interval } from './bootstrap.ts';
 import { html, Markup } from './html.ts';
 import { cleanCurve } from './noiseResult.ts';
 import type { EncodingStudy, LevelStudy, NoiseStudyData } from './noiseStudyData.ts';
@@ -27,8 +28,6 @@ const NARROW_BAND_MODES = 12;
 /** Below this, T²/G of the kernel is a ratio of next to nothing. */
 const LEAST_TRANSFER = 0.1;
 const PAGE_STYLE = `
-.small { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 28px 32px; }
-.small svg { width: 100%; }
 .pictures { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 6px; }
 .pictures figcaption { margin: 4px 0 0; font-size: 12px; }
 .pictures figure { margin: 0; min-width: 0; }
@@ -111,9 +110,11 @@ ${responsivePlot({
   series,
   guides: [{ axis: 'y', at: psnrDb, label: 'oracle Wiener filter' }],
 })}
-<figcaption>${curves.map(({ kind, peakDb, peakStep, finalDb, dropDb }) => html`<b>${kind}</b>: best ${peakDb.toFixed(2)} dB at step ${peakStep}, final ${finalDb.toFixed(2)} dB, ${dropDb.toFixed(2)} dB lost since. `)}Stopping at the best needs the clean image: an oracle.</figcaption>
+<figcaption>${curves.map(({ kind, peakDb, peakStep, finalDb, dropDb, intervals }) => html`<b>${kind}</b>: best ${peakDb.toFixed(2)} dB at step ${peakStep}, final ${finalDb.toFixed(2)} dB${rangeOf(intervals.finalDb)}, ${dropDb.toFixed(2)} dB${rangeOf(intervals.dropDb)} lost since. `)}Stopping at the best needs the clean image: an oracle.</figcaption>
 </figure>`;
 }
+
+const rangeOf = ([low, high]: Interval) => (low < high ? ` (${low.toFixed(2)} to ${high.toFixed(2)})` : '');
 
 /** The bands worth a plot: T and G of a few modes are anecdotes. */
 function plottedBands({ studies }: NoiseStudyData, at: number): number[] {

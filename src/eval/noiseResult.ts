@@ -1,6 +1,8 @@
 /** A noise study as an evaluation: flat metrics, octaves and rings at the last step, trajectories over training. */
+import { type Interval, meanOf } from './bootstrap.ts';
+import { jackknife } from './jackknife.ts';
 import type { BandNoiseWithIntervals } from './noise.ts';
-import { type PsnrCurve, summarizePsnrCurve } from './noiseCurves.ts';
+import { type ImpulseResponse, type PsnrCurve, summarizePsnrCurve } from './noiseCurves.ts';
 import type { EncodingStudy, LevelStudy, NoiseStudyData } from './noiseStudyData.ts';
 import { kernelGainAt, type WienerReference } from './noiseTheory.ts';
 import type { BandEntry, EvaluationResult } from './result.ts';
@@ -13,13 +15,23 @@ export interface NoiseResult extends EvaluationResult {
   kernels: { encoding: string; window: string; bands: EncodingStudy['kernel']['bands'] }[];
 }
 
-/** Peak, final and drop of the PSNR against the clean image. */
-export function cleanCurve(level: LevelStudy): PsnrCurve {
-  const { trajectory } = level;
-  return summarizePsnrCurve(
-    trajectory.map(({ step }) => step),
-    trajectory.map(({ psnrCleanDb }) => psnrCleanDb),
-  );
+const IMPULSE = { peak: 'peak', energy: 'energy', rms_radius_pixels: 'rmsRadiusPixels' } as const;
+
+/** Peak, final and drop of the PSNR against the clean image, mean over draws, with jackknife intervals over draws. */
+export function cleanCurve({ trajectory }: LevelStudy): PsnrCurve & {
+  intervals: Record<'peakDb' | 'finalDb' | 'dropDb', Interval>;
+} {
+  const steps = trajectory.map(({ step }) => step);
+  const curveOf = (draws: readonly number[]) => {
+    const psnrs = trajectory.map(({ psnrCleanDbOfDraws }) => meanOf(draws.map((m) => psnrCleanDbOfDraws[m])));
+    return summarizePsnrCurve(steps, psnrs);
+  };
+  const draws = trajectory[0].psnrCleanDbOfDraws.map((_, m) => m);
+  const intervalOf = (key: keyof PsnrCurve) => jackknife(draws, (some) => curveOf(some)[key]).interval;
+  return {
+    ...curveOf(draws),
+    intervals: { peakDb: intervalOf('peakDb'), finalDb: intervalOf('finalDb'), dropDb: intervalOf('dropDb') },
+  };
 }
 
 /** Statistics beside their references: the kernel's G at the same T, and Wiener's T and G. */
@@ -44,6 +56,11 @@ function withReferences(
 export function noiseResult(data: NoiseStudyData): NoiseResult {
   const { image, studies, wiener, draws, optimizer, steps, points, impulseAmplitude } = data;
   const metrics: Record<string, number> = {};
+  const intervals: Record<string, Interval> = {};
+  const put = (name: string, value: number, interval: Interval) => {
+    metrics[name] = value;
+    if (interval.every(Number.isFinite)) intervals[name] = interval;
+  };
   for (const { sigma, psnrDb, isotropicPsnrDb, crossingCyclesPerPixel } of wiener) {
     metrics[`noise_s${sigma}_wiener_psnr_db`] = psnrDb;
     metrics[`noise_s${sigma}_wiener_isotropic_psnr_db`] = isotropicPsnrDb;
@@ -55,24 +72,25 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
     for (const level of levels) {
       const prefix = `${name}_s${level.sigma}_m${draws}`;
       const [curve, last] = [cleanCurve(level), level.trajectory[level.trajectory.length - 1]];
-      metrics[`${prefix}_clean_psnr_peak_db`] = curve.peakDb;
+      put(`${prefix}_clean_psnr_peak_db`, curve.peakDb, curve.intervals.peakDb);
       metrics[`${prefix}_clean_psnr_peak_step`] = curve.peakStep;
-      metrics[`${prefix}_clean_psnr_final_db`] = curve.finalDb;
-      metrics[`${prefix}_clean_psnr_drop_db`] = curve.dropDb;
-      metrics[`${prefix}_noisy_psnr_final_db`] = last.psnrNoisyDb;
-      metrics[`${prefix}_degrees_of_freedom`] = last.bands.reduce((sum, band) => sum + band.degreesOfFreedom, 0);
+      put(`${prefix}_clean_psnr_final_db`, curve.finalDb, curve.intervals.finalDb);
+      put(`${prefix}_clean_psnr_drop_db`, curve.dropDb, curve.intervals.dropDb);
+      const noisy = jackknife(last.psnrNoisyDbOfDraws, meanOf);
+      put(`${prefix}_noisy_psnr_final_db`, noisy.value, noisy.interval);
+      put(`${prefix}_degrees_of_freedom`, level.degreesOfFreedom.value, level.degreesOfFreedom.interval);
       for (const band of last.bands) {
-        metrics[`${prefix}_transfer_${band.name}`] = band.transfer;
-        metrics[`${prefix}_noise_gain_${band.name}`] = band.noiseGain;
-        metrics[`${prefix}_noise_copy_${band.name}`] = band.noiseCopy;
+        put(`${prefix}_transfer_${band.name}`, band.transfer, [band.transferLow, band.transferHigh]);
+        put(`${prefix}_noise_gain_${band.name}`, band.noiseGain, [band.noiseGainLow, band.noiseGainHigh]);
+        put(`${prefix}_noise_copy_${band.name}`, band.noiseCopy, [band.noiseCopyLow, band.noiseCopyHigh]);
       }
     }
     if (impulses.length === 0) continue;
-    const mean = (key: keyof (typeof impulses)[number]) =>
-      impulses.reduce((sum, impulse) => sum + impulse[key], 0) / impulses.length;
-    metrics[`${name}_impulse_n${impulses.length}_peak`] = mean('peak');
-    metrics[`${name}_impulse_n${impulses.length}_energy`] = mean('energy');
-    metrics[`${name}_impulse_n${impulses.length}_rms_radius_pixels`] = mean('rmsRadiusPixels');
+    for (const [label, key] of Object.entries(IMPULSE)) {
+      const mean = (some: readonly ImpulseResponse[]) => meanOf(some.map((impulse) => impulse[key]));
+      const { value, interval } = jackknife(impulses, mean, key === 'peak' ? 'linear' : 'log');
+      put(`${name}_impulse_n${impulses.length}_${label}`, value, interval);
+    }
   }
   const flat = <T>(entries: (study: EncodingStudy, level: LevelStudy, at: number) => T[]) =>
     studies.flatMap((study) => study.levels.flatMap((level, at) => entries(study, level, at)));
@@ -81,9 +99,10 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
       `${image.name}, ${image.width}x${image.height}x3, sRGB-encoded in [0,1], white Gaussian noise added and not clipped; ` +
       `${draws} draws, the same for all levels and encodings; ${optimizer}, ${steps} steps on ${points} pixels each, identical ` +
       'initial weights and batches; fits neither clamped nor quantised; unwindowed DFT in float64, summed over channels; G and ' +
-      'C over realised noise energy; intervals: 95 % percentile bootstrap over draws; impulses of ' +
+      'C over realised noise energy; intervals: 95 % jackknife over draws (of impulses: over pixels); impulses of ' +
       `${impulseAmplitude} in all channels`,
     metrics,
+    intervals,
     bands: flat((study, level, at) =>
       withReferences(study, level.sigma, level.trajectory[level.trajectory.length - 1].bands, wiener[at]),
     ),

@@ -1,5 +1,6 @@
 /** What a noise study measures: fits of one image by several encodings, under several levels of noise. */
 import type { EncodingConfig } from '../config/schema.ts';
+import type { Estimate } from './jackknife.ts';
 import type { BandNoiseWithIntervals } from './noise.ts';
 import type { ImpulseResponse } from './noiseCurves.ts';
 import type { KernelReference, WienerReference } from './noiseTheory.ts';
@@ -18,6 +19,9 @@ export interface NoiseAtStep {
   /** Means over draws of the PSNR against the clean and against the noisy image, of unclamped values. */
   psnrCleanDb: number;
   psnrNoisyDb: number;
+  /** The same of each draw. */
+  psnrCleanDbOfDraws: number[];
+  psnrNoisyDbOfDraws: number[];
   bands: BandNoiseWithIntervals[];
 }
 
@@ -26,6 +30,8 @@ export interface LevelStudy {
   trajectory: NoiseAtStep[];
   /** At the last step. */
   rings: BandNoiseWithIntervals[];
+  /** Of the whole fit at the last step, per channel. */
+  degreesOfFreedom: Estimate;
   /** Of the first draw at the last step, [H,W,3]. */
   lastFit: Float32Array;
 }

@@ -67,10 +67,11 @@ export class PairedSpectrum {
   /**
    * Adds a pair of interleaved images [H,W,channels].
    *
+   * @param position of the pair, for the message.
    * @returns the pair's MSE over pixels and channels.
    * @throws RunError where a value is not finite.
    */
-  add(reference: ArrayLike<number>, estimate: ArrayLike<number>): number {
+  add(reference: ArrayLike<number>, estimate: ArrayLike<number>, position = this.mses.length): number {
     const { width, height, channels } = this;
     const values = width * height * channels;
     if (reference.length !== values || estimate.length !== values) {
@@ -79,7 +80,7 @@ export class PairedSpectrum {
       );
     }
     const mse = meanSquaredError(reference, estimate);
-    if (!Number.isFinite(mse)) throw new RunError(`image pair ${this.mses.length}: values are not all finite numbers`);
+    if (!Number.isFinite(mse)) throw new RunError(`image pair ${position}: values are not all finite numbers`);
     const plane = new Float64Array(width * height);
     const difference = new Float64Array(width * height);
     for (let channel = 0; channel < channels; channel++) {
@@ -173,9 +174,25 @@ export function bandFidelity(energies: PairedEnergies, bands: readonly Band[], s
   });
 }
 
+/** The columns of a band, and what they are called in the names of metrics. */
+export const FIDELITY_COLUMNS = {
+  mse: 'mse',
+  fvu: 'fvu',
+  snrDb: 'snr',
+  transfer: 'transfer',
+  powerRatio: 'power_ratio',
+  frc: 'frc',
+} as const satisfies Partial<Record<keyof BandFidelity, string>>;
+export type FidelityColumn = keyof typeof FIDELITY_COLUMNS;
+
+/** `PREFIX_fvu_BAND_nN`, `PREFIX_snr_BAND_nN_db`. */
+export function bandMetricName(prefix: string, column: FidelityColumn, band: string, images: number): string {
+  return `${prefix}_${FIDELITY_COLUMNS[column]}_${band}_n${images}${column === 'snrDb' ? '_db' : ''}`;
+}
+
 /**
- * A spectrum as an evaluation: octaves as `bands`, `rings`, and flat metrics `PREFIX_mse`, `PREFIX_psnr_of_mean_mse_db`
- * and, per octave, `PREFIX_snr_db_BAND` and `PREFIX_transfer_BAND`.
+ * A spectrum as an evaluation: octaves as `bands`, `rings`, and flat metrics `PREFIX_mse_nN`,
+ * `PREFIX_psnr_of_mean_mse_nN_db` and, per octave, those of `bandMetricName`.
  *
  * @param values how the pixels came to be, for the protocol: "float, not quantised", say.
  */
@@ -184,12 +201,13 @@ export function pairedEvaluation(spectrum: PairedSpectrum, prefix: string, value
   const bands = spectrum.fidelity(octavePartition(width, height));
   const mse = mses.reduce((sum, value) => sum + value, 0) / mses.length;
   const metrics: Record<string, number> = {
-    [`${prefix}_mse`]: mse,
-    [`${prefix}_psnr_of_mean_mse_db`]: psnrOfMse(mse),
+    [`${prefix}_mse_n${mses.length}`]: mse,
+    [`${prefix}_psnr_of_mean_mse_n${mses.length}_db`]: psnrOfMse(mse),
   };
   for (const band of bands) {
-    metrics[`${prefix}_snr_db_${band.name}`] = band.snrDb;
-    metrics[`${prefix}_transfer_${band.name}`] = band.transfer;
+    for (const column of Object.keys(FIDELITY_COLUMNS) as FidelityColumn[]) {
+      metrics[bandMetricName(prefix, column, band.name, mses.length)] = band[column];
+    }
   }
   return {
     protocol:

@@ -6,14 +6,17 @@ import type { FieldWeights } from '../engine/field.ts';
 import type { Random } from '../random.ts';
 import type { DrawableField } from '../render/drawableField.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
-import type { Band, BandPartition } from './bands.ts';
-import { type Interval, percentileInterval, REPLICATES } from './bootstrap.ts';
-import { planeSpectra } from './noise.ts';
+import { type Band, type BandPartition, octavePartition, ringPartition } from './bands.ts';
+import type { Complex } from './fft.ts';
+import { jackknifeRatio } from './jackknife.ts';
 
-/** Sums over channels and repeats of one image, of unnormalised coefficients. */
-interface ImageEnergies {
+/** Sums over channels of one disturbance of one image, per band, of unnormalised coefficients. */
+interface Energies {
+  /** Σ|F|² */
   signal: Float64Array;
+  /** Σ|F̃−F|² */
   change: Float64Array;
+  /** Re ΣF*F̃ */
   cross: Float64Array;
 }
 
@@ -24,54 +27,78 @@ export interface BandChange extends Band {
   relativeChangeHigh: number;
   /** Re Σ F*F̃ / Σ|F|²: how much of the image is still there. */
   transfer: number;
+  transferLow: number;
+  transferHigh: number;
 }
 
-/** Collects pairs of an image and its disturbed version; several disturbances of an image count as one in intervals. */
+/** Collects images and their disturbed versions, by octave and by ring. */
 export class BandChanges {
-  private readonly images = new Map<number, ImageEnergies>();
+  readonly octaves: BandPartition;
+  readonly rings: BandPartition;
+  private readonly images = new Map<number, { octaves: Energies; rings: Energies }[]>();
 
-  constructor(
-    readonly partition: BandPartition,
-    readonly channels = 3,
-  ) {}
-
-  add(image: number, before: ArrayLike<number>, after: ArrayLike<number>): void {
-    const { partition, channels } = this;
-    const zeros = () => new Float64Array(partition.bands.length);
-    const sums = this.images.get(image) ?? { signal: zeros(), change: zeros(), cross: zeros() };
-    this.images.set(image, sums);
-    const shape = { width: partition.width, height: partition.height, channels };
-    const difference = Float64Array.from(before, (value, i) => after[i] - value);
-    const changes = planeSpectra(difference, shape);
-    planeSpectra(before, shape).forEach((f, channel) => {
-      const d = changes[channel];
-      for (let k = 0; k < partition.membership.length; k++) {
-        const band = partition.membership[k];
-        const energy = f.re[k] ** 2 + f.im[k] ** 2;
-        sums.signal[band] += energy;
-        sums.change[band] += d.re[k] ** 2 + d.im[k] ** 2;
-        sums.cross[band] += energy + f.re[k] * d.re[k] + f.im[k] * d.im[k];
-      }
-    });
+  constructor(width: number, height: number) {
+    this.octaves = octavePartition(width, height);
+    this.rings = ringPartition(width, height);
   }
 
-  /** With 95 % bootstrap intervals over images. */
-  result(random: Random): BandChange[] {
+  /** @param before spectra of the image's channels (`planeSpectra`), `after` those of its disturbed version. */
+  add(image: number, before: readonly Complex[], after: readonly Complex[]): void {
+    const energies = (partition: BandPartition) => energiesOf(before, after, partition);
+    const pairs = this.images.get(image) ?? [];
+    this.images.set(image, pairs);
+    pairs.push({ octaves: energies(this.octaves), rings: energies(this.rings) });
+  }
+
+  /**
+   * With 95 % jackknife intervals over images, all disturbances of an image counting as one; of a single image, over its
+   * disturbances.
+   */
+  result(): { bands: BandChange[]; rings: BandChange[] } {
     const images = [...this.images.values()];
-    const resamples = Array.from({ length: REPLICATES }, () => images.map(() => images[random.integer(images.length)]));
-    return this.partition.bands.map((band, b) => {
-      const ratio = (of: readonly ImageEnergies[], key: 'change' | 'cross') =>
-        of.reduce((sum, image) => sum + image[key][b], 0) / of.reduce((sum, image) => sum + image.signal[b], 0);
-      const [low, high]: Interval = percentileInterval(resamples.map((resample) => ratio(resample, 'change')));
-      return {
-        ...band,
-        relativeChange: ratio(images, 'change'),
-        relativeChangeLow: low,
-        relativeChangeHigh: high,
-        transfer: ratio(images, 'cross'),
-      };
-    });
+    const units = images.length === 1 ? images[0].map((pair) => [pair]) : images;
+    const of = (kind: 'octaves' | 'rings') => {
+      const parts = units.map((pairs) => pairs.map((pair) => pair[kind]));
+      return changesOf(parts, this[kind].bands);
+    };
+    return { bands: of('octaves'), rings: of('rings') };
   }
+}
+
+function energiesOf(
+  before: readonly Complex[],
+  after: readonly Complex[],
+  { bands, membership }: BandPartition,
+): Energies {
+  const zeros = () => new Float64Array(bands.length);
+  const sums: Energies = { signal: zeros(), change: zeros(), cross: zeros() };
+  for (const [channel, f] of before.entries()) {
+    const g = after[channel];
+    for (let k = 0; k < membership.length; k++) {
+      const band = membership[k];
+      sums.signal[band] += f.re[k] ** 2 + f.im[k] ** 2;
+      sums.change[band] += (g.re[k] - f.re[k]) ** 2 + (g.im[k] - f.im[k]) ** 2;
+      sums.cross[band] += f.re[k] * g.re[k] + f.im[k] * g.im[k];
+    }
+  }
+  return sums;
+}
+
+function changesOf(units: readonly (readonly Energies[])[], bands: readonly Band[]): BandChange[] {
+  return bands.map((band, b) => {
+    const sums = (key: keyof Energies) => units.map((parts) => parts.reduce((sum, part) => sum + part[key][b], 0));
+    const change = jackknifeRatio(sums('change'), sums('signal'), 'log');
+    const transfer = jackknifeRatio(sums('cross'), sums('signal'));
+    return {
+      ...band,
+      relativeChange: change.value,
+      relativeChangeLow: change.interval[0],
+      relativeChangeHigh: change.interval[1],
+      transfer: transfer.value,
+      transferLow: transfer.interval[0],
+      transferHigh: transfer.interval[1],
+    };
+  });
 }
 
 /**

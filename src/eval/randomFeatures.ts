@@ -20,7 +20,7 @@ const layers = CHANNELS.slice(1).map((outputs, layer) => {
   return {
     inputs,
     outputs,
-    weights: new Random(0, 'evaluation', layer + 1).normals(9 * inputs * outputs, Math.sqrt(2 / (9 * inputs))),
+    weights: new Random(0, 'randomFeatures', layer).normals(9 * inputs * outputs, Math.sqrt(2 / (9 * inputs))),
   };
 });
 

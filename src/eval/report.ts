@@ -2,6 +2,7 @@
 import { html, Markup } from './html.ts';
 import type { ReportData } from './reportData.ts';
 import { fidelitySection } from './reportFidelity.ts';
+import { perturbSection } from './reportPerturb.ts';
 import { responsivePlot } from './reportPlot.ts';
 import { interpolationsSection, reconstructionsSection, resolutionsSection, samplesSection } from './reportSections.ts';
 import { sampleSpectraSection } from './reportSpectra.ts';
@@ -32,6 +33,7 @@ ${when(data.samples, samplesSection)}
 ${when(data.interpolations, interpolationsSection)}
 ${when(data.fidelity?.scales, () => fidelitySection(data.fidelity!))}
 ${data.sampleSpectra && sampleSpectraSection(data.sampleSpectra)}
+${data.perturbations && perturbSection(data.perturbations)}
 ${when(data.curves, curvesSection)}
 ${when(data.skipped, skippedSection)}
 ${when(data.commands, commandsSection)}

@@ -1,9 +1,11 @@
 /** What a report shows. Sections without data are left out. */
 
 import type { Heatmap } from './heatmap.ts';
+import type { BandFidelityInterval } from './pairedImages.ts';
 import type { BandFidelity } from './pairedSpectrum.ts';
 import type { LinePlot } from './plot.ts';
 import type { SampleSpectraData } from './reportSpectra.ts';
+import type { EvaluationResult } from './result.ts';
 
 /** An encoded PNG file. */
 export type Png = Uint8Array;
@@ -27,6 +29,8 @@ export interface ReportData {
   curves?: readonly { plot: LinePlot | Heatmap; caption?: string }[];
   fidelity?: FidelityData;
   sampleSpectra?: SampleSpectraData;
+  /** From `eval/perturb.json`. */
+  perturbations?: EvaluationResult;
   /** Files that were not used. */
   skipped?: readonly { name: string; reason: string }[];
   /** The resolved config, as YAML. */
@@ -66,5 +70,6 @@ export interface FidelityAtScale {
   images: number;
   /** From `PairedSpectrum.fidelity` of octaves and of rings. */
   bands: readonly BandFidelity[];
-  rings: readonly BandFidelity[];
+  /** With intervals, from `PairedImages`. */
+  rings: readonly BandFidelityInterval[];
 }

@@ -12,7 +12,7 @@ export function fidelitySection({ scales, trainingNyquist }: FidelityData): Mark
 <h2>Fidelity per frequency</h2>
 <figure>
 ${responsivePlot(snrPlot(scales, trainingNyquist))}
-<figcaption><b>How far the error lies below the image, at each frequency.</b> 20 dB: the error holds 1 % of the image's energy there; 0 dB: as much as the image itself.${beyond && ' Right of the training Nyquist frequency the training images hold nothing, so the model has to extrapolate.'}</figcaption>
+<figcaption><b>How far the error lies below the image, at each frequency.</b> 20 dB: the error holds 1 % of the image's energy there; 0 dB: as much as the image itself. Shaded: 95 % intervals over images.${beyond && ' Right of the training Nyquist frequency the training images hold nothing, so the model has to extrapolate.'}</figcaption>
 </figure>
 <figure>
 ${responsivePlot(transferPlot(scales, trainingNyquist))}
@@ -28,13 +28,16 @@ ${scales.map((atScale) => tableBody(atScale, trainingNyquist))}
 </section>`;
 }
 
-function overScales(scales: readonly FidelityAtScale[], value: (ring: BandFidelity) => number): Series[] {
+function overScales(scales: readonly FidelityAtScale[], column: 'snrDb' | 'transfer'): Series[] {
   return scales.map(({ scale, width, height, rings }) => {
     const shown = rings.filter(({ kind }) => kind === 'ring');
+    const end = (which: 'Low' | 'High') => shown.map((ring) => ring[`${column}${which}`] ?? Number.NaN);
+    const hasInterval = shown.every((ring) => ring[`${column}Low`] !== undefined);
     return {
       name: `${scale}× (${width} × ${height} px)`,
       x: shown.map(({ fromCyclesPerImage, toCyclesPerImage }) => (fromCyclesPerImage + toCyclesPerImage) / 2),
-      y: shown.map(value),
+      y: shown.map((ring) => ring[column]),
+      ...(hasInterval && { band: { low: end('Low'), high: end('High') } }),
     };
   });
 }
@@ -58,13 +61,13 @@ function snrPlot(scales: readonly FidelityAtScale[], trainingNyquist: number): L
     title: 'Signal-to-noise ratio',
     x: frequencyAxis(scales),
     y: { label: 'SNR (dB)' },
-    series: overScales(scales, (ring) => ring.snrDb),
+    series: overScales(scales, 'snrDb'),
     guides: guidesAt(trainingNyquist),
   };
 }
 
 function transferPlot(scales: readonly FidelityAtScale[], trainingNyquist: number): LinePlot {
-  const series = overScales(scales, (ring) => ring.transfer);
+  const series = overScales(scales, 'transfer');
   const values = series.flatMap(({ y }) => Array.from(y)).filter(Number.isFinite);
   // T of a ring that is all but empty can be anything; it must not flatten the rest.
   const low = Math.max(-0.5, Math.min(0, ...values) * 1.05);

@@ -46,6 +46,10 @@ img, svg { display: block; max-width: 100%; height: auto; }
 .scales h3 small { display: block; color: var(--muted); font-size: 13px; font-weight: 400; }
 .scales .row { grid-column: 1 / -1; margin: 14px 0 -2px; color: var(--muted); font-size: 13px; }
 .scales svg { width: 100%; border: 1px solid var(--line); }
+.small { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 28px 32px; }
+.small svg { width: 100%; }
+.small figure { margin: 0; }
+.note + .small { margin-top: 28px; }
 .table { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 0 6px 20px; text-align: right; white-space: nowrap; }

@@ -4,11 +4,12 @@
  * JSON has no words for NaN and the infinities; they are written as the strings "NaN", "Infinity" and "-Infinity", as
  * in the JSON mapping of Protocol Buffers, and read back as numbers.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { RunError } from '../errors.ts';
 import { fileError } from '../fileErrors.ts';
+import { makeFolder } from '../makeFolder.ts';
 import type { Band } from './bands.ts';
 import type { Interval } from './bootstrap.ts';
 
@@ -45,7 +46,7 @@ export async function writeEvaluation(folder: string, metric: string, result: Ev
   if (!/^[\w.-]+$/.test(metric) || metric === 'summary') throw new RangeError(`"${metric}" can't name an evaluation`);
   const key = resolve(folder);
   const write = (pendingSummaries.get(key) ?? Promise.resolve()).then(async () => {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const path = join(folder, `${metric}.json`);
     const summary = await readSummary(folder);
     const previous = await readEvaluation(path);

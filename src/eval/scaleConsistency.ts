@@ -51,6 +51,6 @@ export async function evaluateScaleConsistency(
       `${psnrs.length} training images drawn at ${SCALE * width}x${SCALE * height}, averaged over ${SCALE}x${SCALE} ` +
       `pixels, against drawn at ${width}x${height}; floats, encoded values, PSNR per image, mean over images`,
     metrics: { [name]: meanOf(psnrs) },
-    ...(psnrs.length > 1 && { intervals: { [name]: meanInterval(psnrs, new Random(seed, 'evaluation')) } }),
+    ...(psnrs.length > 1 && { intervals: { [name]: meanInterval(psnrs, new Random(seed, 'scaleConsistency')) } }),
   };
 }

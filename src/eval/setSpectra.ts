@@ -36,6 +36,7 @@ export interface SetSpectra {
   /** Of the distance between what the sets were drawn from; see `spectralIntervals`. */
   lsdIntervalDb: Interval;
   floor?: SpectralFloor;
+  /** NaN where fewer than two rings have more than rounding. */
   slopes: Record<'generated' | 'reference', { value: number; interval: Interval }>;
 }
 
@@ -60,8 +61,8 @@ export function compareSpectra(generated: ImageStack, reference: ImageStack, ran
     lsdIntervalDb: rings.lsdDb,
     floor: rings.floor,
     slopes: {
-      generated: slopeOf(generatedRings, frequencies, random),
-      reference: slopeOf(referenceRings, frequencies, random),
+      generated: slopeOf(generatedRings, frequencies, roundingPower(generated), random),
+      reference: slopeOf(referenceRings, frequencies, roundingPower(reference), random),
     },
   };
 }
@@ -94,14 +95,14 @@ function compareBands(generated: BandPowers, reference: BandPowers, rounding: nu
   return { entries, floor, lsdDb: intervals.lsdDb };
 }
 
-function slopeOf({ bands, powers }: BandPowers, frequencies: Float64Array, random: Random) {
+function slopeOf({ bands, powers }: BandPowers, frequencies: Float64Array, rounding: number, random: Random) {
   const columns = bands.length;
   const means = resampledMeans(powers, columns, random);
   const resampled = Array.from({ length: means.length / columns }, (_, r) =>
-    spectralSlope(bands, means.subarray(r * columns, (r + 1) * columns), frequencies),
+    spectralSlope(bands, means.subarray(r * columns, (r + 1) * columns), frequencies, rounding),
   );
   return {
-    value: spectralSlope(bands, columnMeans(powers, columns), frequencies),
+    value: spectralSlope(bands, columnMeans(powers, columns), frequencies, rounding),
     interval: percentileInterval(resampled),
   };
 }

@@ -6,8 +6,11 @@
  * random directions, sorted, and compared: 10³ times the mean absolute difference. Standardising each set by itself makes
  * it blind to a wrong gain of a whole band: spectra see that, SWD sees shapes.
  */
+
 import type { Random } from '../random.ts';
+import { type Interval, meanOf } from './bootstrap.ts';
 import { channelsOf, type ImageStack, planeOf } from './imageStack.ts';
+import { studentQuantile } from './jackknife.ts';
 import { laplacianPyramid, type PyramidLevel } from './laplacianPyramid.ts';
 
 const PATCH = 7;
@@ -18,10 +21,13 @@ const PATCHES = 8192;
 const DIRECTIONS = 256;
 const SMALLEST_LEVEL = 16;
 
-/** Patches of one level, [count, channels·49], standardised. */
+/** Patches of one level, in random order of images. */
 export interface LevelPatches {
   width: number;
   height: number;
+  channels: number;
+  images: number;
+  /** [images, patches an image, channels, 49]. */
   patches: Float64Array;
 }
 
@@ -30,30 +36,37 @@ export function hasPatches(width: number, height: number): boolean {
   return Math.min(width, height) >= PATCH;
 }
 
-/** Draws the patches of each pyramid level of a stack, finest level first. */
-export function pyramidPatches(stack: ImageStack, random: Random, total = PATCHES): LevelPatches[] {
+/**
+ * Draws the patches of each pyramid level of a stack, finest level first. Given the same draws, another stack has its
+ * patches cut at the same places; where there are as many images, from the same ones.
+ *
+ * @param draws stream 0 is of images, stream 1 + i of the places in the i-th of them.
+ */
+export function pyramidPatches(stack: ImageStack, draws: (stream: number) => Random, total = PATCHES): LevelPatches[] {
   const { count, width, height } = stack;
   const channels = channelsOf(stack);
   const perImage = Math.max(1, Math.min(PATCHES_PER_IMAGE, Math.floor(total / count)));
-  const images = random.sample(count, Math.min(count, Math.ceil(total / perImage)));
+  const images = draws(0).sample(count, Math.min(count, Math.ceil(total / perImage)));
   const size = channels * PATCH * PATCH;
   const levels: LevelPatches[] = [];
   images.forEach((image, position) => {
     const pyramids = Array.from({ length: channels }, (_, channel) =>
       laplacianPyramid({ width, height, values: planeOf(stack, image, channel) }, SMALLEST_LEVEL),
     );
-    pyramids[0].forEach(({ width: w, height: h }, l) => {
-      levels[l] ??= { width: w, height: h, patches: new Float64Array(images.length * perImage * size) };
-      for (let patch = 0; patch < perImage; patch++) {
-        const [left, top] = [random.integer(w - PATCH + 1), random.integer(h - PATCH + 1)];
+    const places = draws(1 + position);
+    // Patch by patch, so that places are shared however many there are in an image.
+    for (let patch = 0; patch < perImage; patch++) {
+      pyramids[0].forEach(({ width: w, height: h }, l) => {
+        const patches = levels[l]?.patches ?? new Float64Array(images.length * perImage * size);
+        levels[l] ??= { width: w, height: h, channels, images: images.length, patches };
+        const [left, top] = [places.integer(w - PATCH + 1), places.integer(h - PATCH + 1)];
         const to = (position * perImage + patch) * size;
         pyramids.forEach((pyramid, channel) => {
-          copyPatch(pyramid[l], left, top, levels[l].patches, to + channel * PATCH * PATCH);
+          copyPatch(pyramid[l], left, top, patches, to + channel * PATCH * PATCH);
         });
-      }
-    });
+      });
+    }
   });
-  for (const { patches } of levels) standardise(patches, channels);
   return levels;
 }
 
@@ -64,58 +77,114 @@ function copyPatch({ width, values }: PyramidLevel, left: number, top: number, t
   }
 }
 
-/** To zero mean and unit variance per channel; a flat channel becomes 0. */
-function standardise(patches: Float64Array, channels: number): void {
-  const block = PATCH * PATCH;
-  for (let channel = 0; channel < channels; channel++) {
-    let [sum, squares, n] = [0, 0, 0];
-    const each = (visit: (at: number) => void) => {
-      for (let first = channel * block; first < patches.length; first += channels * block) {
-        for (let at = first; at < first + block; at++) visit(at);
-      }
-    };
-    each((at) => {
-      sum += patches[at];
-      n++;
-    });
-    const mean = sum / n;
-    each((at) => {
-      squares += (patches[at] - mean) ** 2;
-    });
-    const scale = squares > 0 ? 1 / Math.sqrt(squares / n) : 0;
-    each((at) => {
-      patches[at] = (patches[at] - mean) * scale;
-    });
-  }
+export interface SlicedDistance {
+  /** 10³ times the mean, over random directions, of the 1-Wasserstein distance of the projections. */
+  value: number;
+  /** The same between each group of images of one set and a group of the other, which make up the sets. */
+  groups: Float64Array;
 }
 
-/** 10³ times the mean, over random directions, of the 1-Wasserstein distance of the projections, for one level. */
-export function slicedWasserstein(a: LevelPatches, b: LevelPatches, random: Random, channels: number): number {
-  const size = channels * PATCH * PATCH;
-  let total = 0;
+/** Of one level. @param groups at most as many as there are images; 0 for none. */
+export function slicedWasserstein(a: LevelPatches, b: LevelPatches, random: Random, groups = 0): SlicedDistance {
+  const { channels } = a;
+  const parts = [a, b].map((set) => [wholeOf(set), ...groupsOf(set, groups)]);
+  const totals = new Float64Array(1 + groups);
   for (let direction = 0; direction < DIRECTIONS; direction++) {
-    const unit = Float64Array.from({ length: size }, () => random.normal());
+    const unit = Float64Array.from({ length: channels * PATCH * PATCH }, () => random.normal());
     const length = Math.sqrt(unit.reduce((sum, value) => sum + value * value, 0));
-    const [p, q] = [a, b].map(({ patches }) => projections(patches, unit, length).sort());
-    total += sortedDistance(p, q);
+    const [p, q] = [a, b].map(({ patches }) => projections(patches, unit, channels));
+    totals.forEach((_, part) => {
+      const [sortedP, sortedQ] = [standardised(p, parts[0][part], unit), standardised(q, parts[1][part], unit)];
+      totals[part] += (1000 * sortedDistance(sortedP.sort(), sortedQ.sort())) / (length * DIRECTIONS);
+    });
   }
-  return (1000 * total) / DIRECTIONS;
+  return { value: totals[0], groups: totals.subarray(1) };
 }
 
-function projections(patches: Float64Array, direction: Float64Array, length: number): Float64Array {
-  const size = direction.length;
-  const values = new Float64Array(patches.length / size);
+/**
+ * 95 % interval of the distance between what the sets were drawn from, by random groups (Wolter 2007, "Introduction to
+ * Variance Estimation", ch. 2): the spread of the groups' distances over √G is the standard error of the whole's.
+ *
+ * Distances of finite sets lie too high. Between equal distributions that part falls with 1/√N, and groups of N/G images
+ * show it; between others it falls faster, so that the lower end is lower than it need be. Never percentiles of
+ * resamples: these would lie higher still.
+ */
+export function slicedInterval({ value, groups }: SlicedDistance): Interval {
+  const root = Math.sqrt(groups.length);
+  const mean = meanOf(groups);
+  const variance = groups.reduce((sum, group) => sum + (group - mean) ** 2, 0) / (groups.length - 1);
+  const margin = (studentQuantile(groups.length - 1) * Math.sqrt(variance)) / root;
+  const excess = Math.max(0, (mean - value) / (root - 1));
+  // The excess is a difference of two estimates, each with this error.
+  const lowerMargin = (margin * Math.sqrt(groups.length + 1)) / (root - 1);
+  return [Math.max(0, value - excess - lowerMargin), value + margin];
+}
+
+/** A range of patches, with what brings each channel to zero mean and unit variance; a flat channel becomes 0. */
+interface Group {
+  first: number;
+  last: number;
+  means: Float64Array;
+  scales: Float64Array;
+}
+
+function wholeOf(level: LevelPatches): Group {
+  return groupsOf(level, 1)[0];
+}
+
+function groupsOf({ patches, channels, images }: LevelPatches, groups: number): Group[] {
+  const block = PATCH * PATCH;
+  const size = channels * block;
+  const perImage = patches.length / size / images;
+  return Array.from({ length: groups }, (_, group) => {
+    const [first, last] = [group, group + 1].map((i) => Math.floor((i * images) / groups) * perImage);
+    const [means, scales] = [new Float64Array(channels), new Float64Array(channels)];
+    for (let channel = 0; channel < channels; channel++) {
+      const sumOf = (value: (x: number) => number) => {
+        let sum = 0;
+        for (let patch = first; patch < last; patch++) {
+          const from = patch * size + channel * block;
+          for (let at = from; at < from + block; at++) sum += value(patches[at]);
+        }
+        return sum / ((last - first) * block);
+      };
+      const mean = sumOf((x) => x);
+      const variance = sumOf((x) => (x - mean) ** 2);
+      means[channel] = mean;
+      scales[channel] = variance > 0 ? 1 / Math.sqrt(variance) : 0;
+    }
+    return { first, last, means, scales };
+  });
+}
+
+/** Each channel of each patch on its part of a direction, [patches, channels]. */
+function projections(patches: Float64Array, direction: Float64Array, channels: number): Float64Array {
+  const block = PATCH * PATCH;
+  const values = new Float64Array(patches.length / block);
   for (let i = 0; i < values.length; i++) {
     let [even, odd] = [0, 0];
-    const at = i * size;
-    for (let k = 0; k + 1 < size; k += 2) {
-      even += patches[at + k] * direction[k];
-      odd += patches[at + k + 1] * direction[k + 1];
+    const [at, from] = [i * block, (i % channels) * block];
+    for (let k = 0; k + 1 < block; k += 2) {
+      even += patches[at + k] * direction[from + k];
+      odd += patches[at + k + 1] * direction[from + k + 1];
     }
-    if (size % 2 === 1) even += patches[at + size - 1] * direction[size - 1];
-    values[i] = (even + odd) / length;
+    values[i] = even + odd + patches[at + block - 1] * direction[from + block - 1];
   }
   return values;
+}
+
+/** Projections of a group's patches as if these had been standardised first, which is an affine map of each channel. */
+function standardised(values: Float64Array, { first, last, means, scales }: Group, direction: Float64Array) {
+  const channels = means.length;
+  const offset = direction.reduce((sum, value, k) => {
+    const channel = Math.floor(k / (PATCH * PATCH));
+    return sum + value * means[channel] * scales[channel];
+  }, 0);
+  const result = new Float64Array(last - first).fill(-offset);
+  for (let i = 0, at = first * channels; i < result.length; i++) {
+    for (let channel = 0; channel < channels; channel++, at++) result[i] += values[at] * scales[channel];
+  }
+  return result;
 }
 
 /** ∫|F_p⁻¹ − F_q⁻¹|: the mean absolute difference of the sorted values, where there are as many. */

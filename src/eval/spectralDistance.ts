@@ -18,8 +18,8 @@ export interface PowerPair {
 /** Random splits that a floor is the mean of. */
 const SPLITS = 16;
 
-/** Bands are compared where one side has at least this many times the power of rounding to 8 bits. */
-const MEASURABLE = 10;
+/** Spectra mean something where they have more than this many times the power of rounding. */
+export const MEASURABLE = 10;
 
 /** Means over the rows of [count, columns]. */
 export function columnMeans(rows: ArrayLike<number>, columns: number): Float64Array {

@@ -1,5 +1,6 @@
 /** The exponent α of a spectrum P ∝ ρ^−α, as natural images have with α ≈ 2.4 (Tolhurst et al. 1992). */
 import type { Band, BandPartition } from './bands.ts';
+import { MEASURABLE } from './spectralDistance.ts';
 
 /** Rings below hold what the window leaks from their neighbours: a steep spectrum's slope would be too steep there. */
 const FIRST_CYCLES_PER_IMAGE = 4;
@@ -20,19 +21,21 @@ export function meanLogFrequencies({ width, height, bands, membership }: BandPar
  * the variance of ln P goes with 1/modes.
  *
  * @param bands rings; others are passed over.
- * @param powers one per band; those that are not positive are passed over.
+ * @param powers one per band; those that are not well above `rounding` are passed over.
  * @param logFrequencies one per band.
+ * @param rounding power of rounding.
  * @returns α; NaN where fewer than two rings can be used.
  */
 export function spectralSlope(
   bands: readonly Band[],
   powers: ArrayLike<number>,
   logFrequencies: ArrayLike<number>,
+  rounding = 0,
 ): number {
   let [sw, sx, sy, sxx, sxy] = [0, 0, 0, 0, 0];
   let used = 0;
   bands.forEach(({ kind, modes, fromCyclesPerImage }, b) => {
-    if (kind !== 'ring' || fromCyclesPerImage < FIRST_CYCLES_PER_IMAGE || !(powers[b] > 0)) return;
+    if (kind !== 'ring' || fromCyclesPerImage < FIRST_CYCLES_PER_IMAGE || !(powers[b] > MEASURABLE * rounding)) return;
     const [x, y] = [logFrequencies[b], Math.log(powers[b])];
     sw += modes;
     sx += modes * x;

@@ -6,8 +6,10 @@
  * Deviation: the paper always takes level 4, made for 256 pixels; here the level leaves packets of 4 to 7 coefficients
  * along the shorter side, which a thousand images suffice to estimate the covariance of.
  */
-import { frechetDistance, type Moments, mergeMoments, momentsOf } from './frechet.ts';
+import { type Interval, meanOf } from './bootstrap.ts';
+import { frechetDistance, gaussianOf, type Moments, mergeMoments, momentsOf, withoutMoments } from './frechet.ts';
 import { channelsOf, type ImageStack, planeOf } from './imageStack.ts';
+import { jackknifeInterval } from './jackknife.ts';
 
 /** The level that leaves at least 4 coefficients along the shorter side; at least 1. */
 export function packetLevel(width: number, height: number): number {
@@ -93,20 +95,24 @@ export function packetCoefficients(stack: ImageStack, level: number): Float32Arr
 /** Images whose coefficients are held at once. */
 const CHUNK = 256;
 
-/** Moments of each packet of a stack of at least 2 images. */
+/** Moments of each packet of a stack. */
 export function packetMoments(stack: ImageStack, level: number): Moments[] {
-  const { count, width, height } = stack;
-  const values = width * height * channelsOf(stack);
-  const chunks = Math.ceil(count / CHUNK);
-  let moments: Moments[] | undefined;
-  for (let chunk = 0; chunk < chunks; chunk++) {
-    // Of about equal size, so that none is left with a single image.
-    const [first, last] = [chunk, chunk + 1].map((i) => Math.floor((i * count) / chunks));
-    const part = { ...stack, count: last - first, pixels: stack.pixels.subarray(first * values, last * values) };
-    const own = packetCoefficients(part, level).map((rows) => momentsOf(rows, rows.length / part.count));
-    moments = moments ? mergePackets(moments, own) : own;
-  }
-  return moments!;
+  return parts(stack, Math.ceil(stack.count / CHUNK))
+    .map((part) => packetCoefficients(part, level).map((rows) => momentsOf(rows, rows.length / part.count)))
+    .reduce(mergePackets);
+}
+
+/** The same of consecutive parts of a stack, of about equal size: [folds][packets]. */
+export function packetFolds(stack: ImageStack, level: number, folds: number): Moments[][] {
+  return parts(stack, folds).map((part) => packetMoments(part, level));
+}
+
+function parts(stack: ImageStack, number: number): ImageStack[] {
+  const values = stack.width * stack.height * channelsOf(stack);
+  return Array.from({ length: number }, (_, part) => {
+    const [first, last] = [part, part + 1].map((i) => Math.floor((i * stack.count) / number));
+    return { ...stack, count: last - first, pixels: stack.pixels.subarray(first * values, last * values) };
+  });
 }
 
 /** Moments of two sets together, packet by packet. */
@@ -116,5 +122,25 @@ export function mergePackets(a: readonly Moments[], b: readonly Moments[]): Mome
 
 /** Mean of the packets' Fréchet distances. */
 export function frechetWaveletDistance(a: readonly Moments[], b: readonly Moments[]): number {
-  return a.reduce((sum, moments, packet) => sum + frechetDistance(moments, b[packet]), 0) / a.length;
+  const distance = (packet: number) => frechetDistance(gaussianOf(a[packet]), gaussianOf(b[packet]));
+  return a.reduce((sum, _, packet) => sum + distance(packet), 0) / a.length;
+}
+
+/**
+ * 95 % interval of the distance between what two sets were drawn from, by the jackknife over folds of random images: each
+ * fold is left out of both sets at once. A Fréchet distance of N images lies too high by about c/N; leaving images out
+ * shows c, so the interval is centred on the distance without it (Efron & Tibshirani 1993, §10.5 and ch. 11; resampling
+ * would add the bias once more instead). It may lie below the distance of the sets themselves.
+ *
+ * @param a, b from `packetFolds`, as many folds of each.
+ */
+export function waveletInterval(a: readonly Moments[][], b: readonly Moments[][]): Interval {
+  const folds = a.length;
+  const [allOfA, allOfB] = [a, b].map((set) => set.reduce(mergePackets));
+  const value = frechetWaveletDistance(allOfA, allOfB);
+  const without = (all: Moments[], fold: Moments[]) => all.map((whole, packet) => withoutMoments(whole, fold[packet]));
+  const leftOut = a.map((fold, f) => frechetWaveletDistance(without(allOfA, fold), without(allOfB, b[f])));
+  const bias = (folds - 1) * (meanOf(leftOut) - value);
+  const [low, high] = jackknifeInterval(value, leftOut);
+  return [Math.max(0, low - bias), Math.max(0, high - bias)];
 }

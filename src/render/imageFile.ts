@@ -1,10 +1,11 @@
 /** Image files: the format is chosen by the extension; a reader sees a whole image or none. */
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { messageOf, RunError, UsageError } from '../errors.ts';
 import { fileError } from '../fileErrors.ts';
+import { makeFolder } from '../makeFolder.ts';
 import { encodePng, type Scanlines } from './pngStream.ts';
 
 /** A format that is encoded as a whole, from a buffer. */
@@ -87,7 +88,7 @@ export async function writeImage(path: string, width: number, height: number, ro
   await checkImageFile(path, width, height);
   const format = formatOf(path, width, height);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFileAtomically(path, async (file) => {
       if (format === 'PNG') {
         for await (const bytes of encodePng(width, height, rows)) await file.writeFile(bytes); // each after the last

@@ -4,11 +4,12 @@
  * Whatever moment the process is killed at, `latest` names a complete checkpoint: each file appears under its name when
  * it is complete and synced, a pointer moves after that, and only then are older files removed.
  */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { messageOf, RunError } from '../errors.ts';
 import { fileError, hasCode } from '../fileErrors.ts';
+import { makeFolder } from '../makeFolder.ts';
 import { readSafetensors, type SafeTensors, writeSafetensors } from './safetensors.ts';
 
 const FILE_NAME = /^step-(\d{6,})\.safetensors$/;
@@ -72,7 +73,7 @@ export class CheckpointStore {
   ): Promise<void> {
     const name = checkpointName(step);
     try {
-      await mkdir(this.folder, { recursive: true });
+      await makeFolder(this.folder);
       // First, because what a killed process left may be what fills the disk.
       for (const left of await readdir(this.folder)) if (left.endsWith('.tmp')) await rm(join(this.folder, left));
       await writeSafetensors(join(this.folder, name), tensors, { ...metadata, step: String(step) });

@@ -1,12 +1,14 @@
-/** Evaluates a run: reconstructions at every scale where there is ground truth, samples, agreement between sizes. */
+/** Evaluates a run: reconstructions where there is ground truth, samples, agreement between sizes, disturbances. */
 import type { ImageSet } from '../data/imageSet.ts';
 import { UsageError } from '../errors.ts';
+import { perturbationsResult } from '../eval/perturbStudyData.ts';
 import { evaluateReconstruction } from '../eval/reconstruction.ts';
 import { type EvaluationResult, writeEvaluation } from '../eval/result.ts';
 import { pngOf } from '../render/png.ts';
 import { comparisonSheet } from './comparison.ts';
 import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
 import type { OpenedModel } from './model.ts';
+import { DISTURBANCES, perturbRun } from './perturbRun.ts';
 import { Progress } from './progress.ts';
 import { referenceOf, spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
@@ -18,6 +20,7 @@ export interface RunEvaluation {
   /** Of models with latents. */
   samples?: EvaluationResult;
   scaleConsistency: EvaluationResult;
+  perturbations?: EvaluationResult;
 }
 
 export interface ScaleEvaluation {
@@ -30,13 +33,16 @@ export interface ScaleEvaluation {
 /**
  * Writes `eval/reconstruction.json` (all training images, at their size) and `eval/reconstruction_xK.json` (some of
  * them, at K times the size, against what the source says they look like there), `eval/samples.json`,
- * `eval/scale_consistency.json` and `eval/summary.json`; and, for TensorBoard at the checkpoint's
+ * `eval/scale_consistency.json`, `eval/perturb.json` and `eval/summary.json`; and, for TensorBoard at the checkpoint's
  * step, all numbers and a sheet of originals, reconstructions and differences.
+ *
+ * @param options.disturbed instead of the config's `evaluate.disturbed`.
  */
 export async function evaluateRun(
   run: RunFolder,
   model: OpenedModel,
   say: (line: string) => void,
+  { disturbed = model.experiment.evaluate.disturbed }: { disturbed?: number } = {},
 ): Promise<RunEvaluation> {
   const { experiment } = model;
   const images = await loadWithProgress(experiment, say);
@@ -66,9 +72,28 @@ export async function evaluateRun(
   }
   const samples = await evaluateSamples(run, model, images, say);
   const scaleConsistency = await evaluateScales(run, model);
-  const results = [...evaluations.map(({ result }) => result), ...(samples ? [samples] : []), scaleConsistency];
-  await logEvents(run, model, images, results);
-  return { reconstructions: evaluations, samples, scaleConsistency };
+  const perturbations = disturbed > 0 ? await evaluatePerturbations(run, model, disturbed) : undefined;
+  const results = [...evaluations.map(({ result }) => result), samples, scaleConsistency, perturbations];
+  await logEvents(
+    run,
+    model,
+    images,
+    results.filter((result) => result !== undefined),
+  );
+  return { reconstructions: evaluations, samples, scaleConsistency, perturbations };
+}
+
+/** Writes `eval/perturb.json`: every disturbance once of so many images, or more often where there are fewer. */
+async function evaluatePerturbations(run: RunFolder, model: OpenedModel, count: number): Promise<EvaluationResult> {
+  const { seed } = model.experiment;
+  const images = Math.min(count, model.imageNames.length);
+  const progress = new Progress({ label: 'disturb', total: images, unit: 'images' });
+  const repeats = Math.ceil(count / images);
+  const onProgress = (done: number) => progress.update(done);
+  const result = perturbationsResult(await perturbRun(model, { ...DISTURBANCES, images, repeats, seed, onProgress }));
+  progress.finish();
+  await writeEvaluation(run.evaluation, 'perturb', result);
+  return result;
 }
 
 /**

@@ -12,7 +12,7 @@ import type { RunFolder } from './runFolder.ts';
 /**
  * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all of them.
  *
- * @returns undefined where there is nothing to sample: no latents, or one image.
+ * @returns undefined where there is nothing to sample: no latents, or fewer than two images or samples.
  */
 export async function evaluateSamples(
   run: RunFolder,
@@ -22,7 +22,13 @@ export async function evaluateSamples(
 ): Promise<EvaluationResult | undefined> {
   const { seed, evaluate } = model.experiment;
   const count = Math.min(evaluate.samples, images.count);
-  if (model.generator.latentSize === 0 || count < 2) return undefined;
+  if (model.generator.latentSize === 0 || evaluate.samples === 0) return undefined;
+  if (count < 2) {
+    say(
+      `samples are not measured: a set needs at least 2, evaluate.samples is ${evaluate.samples}, of ${images.count} training images`,
+    );
+    return undefined;
+  }
   const drawing = new Progress({ label: 'draw samples', total: count, unit: 'images' });
   const samples = await drawSamples(model, { seed, count }, (done) => drawing.update(done));
   drawing.finish();
@@ -35,8 +41,9 @@ export async function evaluateSamples(
   measuring.update(SET_METRICS.length);
   measuring.finish();
   for (const note of notes) say(note);
-  await writeEvaluation(run.evaluation, 'samples', result);
-  return result;
+  const recorded = { ...result, notes };
+  await writeEvaluation(run.evaluation, 'samples', recorded);
+  return recorded;
 }
 
 /** Writes `eval/scale_consistency.json`, of `evaluate.images` training images. */

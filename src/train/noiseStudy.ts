@@ -4,7 +4,8 @@
  */
 import type { EncodingConfig, Experiment } from '../config/schema.ts';
 import { octavePartition, ringPartition } from '../eval/bands.ts';
-import { NoiseDraws, noiseByBand } from '../eval/noise.ts';
+import { meanOf } from '../eval/bootstrap.ts';
+import { NoiseDraws, noiseByBand, totalDegreesOfFreedom } from '../eval/noise.ts';
 import { impulseResponse } from '../eval/noiseCurves.ts';
 import type { EncodingStudy, NoiseStudyData, StudyImage } from '../eval/noiseStudyData.ts';
 import { kernelReference, wienerReference } from '../eval/noiseTheory.ts';
@@ -32,7 +33,7 @@ export interface NoiseStudyOptions {
 
 /** The noise of draw m at level 1, the same for all levels and encodings: white, Gaussian, [H,W,3]. */
 export function noiseDraw(seed: number, draw: number, length: number): Float32Array {
-  return new Random(seed, 'noise', draw).normals(length);
+  return new Random(seed, 'noiseDraws', draw).normals(length);
 }
 
 /** Steps that are drawn: 0 and the last, and between them evenly on a logarithmic scale. */
@@ -87,14 +88,19 @@ async function studyEncoding(
   const [octaves, rings] = [octavePartition(width, height), ringPartition(width, height)];
   const study: EncodingStudy = {
     encoding,
-    levels: sigmas.map((sigma) => ({ sigma, trajectory: [], rings: [], lastFit: new Float32Array() })),
+    levels: sigmas.map((sigma) => ({
+      sigma,
+      trajectory: [],
+      rings: [],
+      degreesOfFreedom: { value: Number.NaN, interval: [Number.NaN, Number.NaN] },
+      lastFit: new Float32Array(),
+    })),
     cleanPsnrDb: [],
     lastCleanFit: new Float32Array(),
     impulses: [],
     kernel: kernelReference(generator, seed, image, descentOf(options)),
   };
   const psnr = (a: Float32Array, b: Float32Array) => psnrOfMse(meanSquaredError(a, b));
-  const mean = (numbers: number[]) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
   await trainNoiseFits({
     experiment,
     generator,
@@ -110,14 +116,20 @@ async function studyEncoding(
       const isLast = step === train.steps;
       for (const [i, level] of study.levels.entries()) {
         const noisy = fits.slice(1 + i * draws, 1 + (i + 1) * draws);
+        const grams = spectra[i].response(noisy, octaves);
+        const psnrCleanDbOfDraws = noisy.map((fit) => psnr(fit, values));
+        const psnrNoisyDbOfDraws = noisy.map((fit, m) => psnr(fit, noisyAt[i][m]));
         level.trajectory.push({
           step,
-          psnrCleanDb: mean(noisy.map((fit) => psnr(fit, values))),
-          psnrNoisyDb: mean(noisy.map((fit, m) => psnr(fit, noisyAt[i][m]))),
-          bands: noiseByBand(spectra[i].response(noisy, octaves), octaves.bands, shape, { seed }),
+          psnrCleanDb: meanOf(psnrCleanDbOfDraws),
+          psnrNoisyDb: meanOf(psnrNoisyDbOfDraws),
+          psnrCleanDbOfDraws,
+          psnrNoisyDbOfDraws,
+          bands: noiseByBand(grams, octaves.bands, shape),
         });
         if (!isLast) continue;
-        level.rings = noiseByBand(spectra[i].response(noisy, rings), rings.bands, shape, { seed });
+        level.rings = noiseByBand(spectra[i].response(noisy, rings), rings.bands, shape);
+        level.degreesOfFreedom = totalDegreesOfFreedom(grams, octaves.bands, shape);
         level.lastFit = noisy[0];
       }
       if (!isLast) return;
@@ -147,7 +159,7 @@ function impulsePixels({
   experiment,
   impulses,
 }: NoiseStudyOptions): { x: number; y: number }[] {
-  const random = new Random(experiment.seed, 'points');
+  const random = new Random(experiment.seed, 'impulses');
   const inner = (size: number) => Math.floor(size / 4) + random.integer(Math.max(1, Math.floor(size / 2)));
   return Array.from({ length: impulses }, () => ({ x: inner(width), y: inner(height) }));
 }

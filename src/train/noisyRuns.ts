@@ -1,9 +1,8 @@
 /** Compares a run on clean images with the same run on noisy ones. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { noiseOfImage } from '../data/imageNoise.ts';
 import { UsageError } from '../errors.ts';
-import { octavePartition } from '../eval/bands.ts';
-import { type BandDatasetNoise, DatasetNoise } from '../eval/datasetNoise.ts';
-import { Random } from '../random.ts';
+import { DatasetNoise, type DatasetNoiseBands } from '../eval/datasetNoise.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { imageFields, type Model } from '../render/model.ts';
 import { renderImagesFloat } from '../render/render.ts';
@@ -14,7 +13,7 @@ import { spread } from './references.ts';
 const BATCH = 16;
 
 /**
- * Per octave, how much of the noise the second model draws.
+ * Per band, how much of the noise the second model draws.
  *
  * @throws UsageError where the runs differ in more than `data.noise`.
  */
@@ -22,21 +21,22 @@ export async function compareNoisyRuns(
   clean: OpenedModel,
   noisy: OpenedModel,
   most: number,
-): Promise<{ bands: BandDatasetNoise[]; images: number; sigma: number }> {
+): Promise<{ measured: DatasetNoiseBands; images: number; sigma: number }> {
   const sigma = noisy.experiment.data.noise;
   checkComparable(clean, noisy);
   const { width, height } = clean.training;
-  const measured = new DatasetNoise(octavePartition(width, height));
+  const collected = new DatasetNoise(width, height);
   const chosen = spread(clean.imageNames.length, most);
   for (let first = 0; first < chosen.length; first += BATCH) {
+    await eventLoopTurn(); // lets Ctrl-C in
     const batch = chosen.slice(first, first + BATCH);
     const [before, after] = [await drawn(clean, batch), await drawn(noisy, batch)];
     for (const [i, image] of batch.entries()) {
       const noise = noiseOfImage(noisy.experiment.seed, image, sigma, width * height * 3);
-      measured.add(before[i], after[i], noise);
+      collected.add(before[i], after[i], noise);
     }
   }
-  return { bands: measured.result(new Random(noisy.experiment.seed, 'evaluation')), images: chosen.length, sigma };
+  return { measured: collected.result(), images: chosen.length, sigma };
 }
 
 async function drawn(model: Model, images: readonly number[]): Promise<Float32Array[]> {
@@ -56,5 +56,10 @@ function checkComparable(clean: OpenedModel, noisy: OpenedModel): void {
   for (const key of ['seed', 'objective', 'model', 'train'] as const) {
     if (JSON.stringify(clean.experiment[key]) !== JSON.stringify(noisy.experiment[key])) throw differs(key);
   }
-  if (clean.experiment.data.size !== noisy.experiment.data.size) throw differs('data.size');
+  const { noise: _, cache: __, ...dataOfClean } = clean.experiment.data;
+  for (const [key, value] of Object.entries(dataOfClean)) {
+    const other = noisy.experiment.data[key as keyof typeof dataOfClean];
+    if (JSON.stringify(value) !== JSON.stringify(other)) throw differs(`data.${key}`);
+  }
+  if (clean.step !== noisy.step) throw differs(`how long they were trained (${clean.step} and ${noisy.step} steps)`);
 }

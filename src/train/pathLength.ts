@@ -1,8 +1,9 @@
 /** How far a generator's images move along a path of latents, per band. */
-import type { BandPartition } from '../eval/bands.ts';
-import { meanInterval, meanOf } from '../eval/bootstrap.ts';
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { type Band, type BandPartition, octavePartition, ringPartition } from '../eval/bands.ts';
+import { jackknifeRatio } from '../eval/jackknife.ts';
 import { planeSpectra } from '../eval/noise.ts';
-import type { PathLength } from '../eval/perturbStudyData.ts';
+import type { BandPathLength, PathLength } from '../eval/perturbStudyData.ts';
 import { Random } from '../random.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
@@ -17,15 +18,16 @@ const BATCH = 16;
  */
 export async function pathLength(
   model: Model,
-  partition: BandPartition,
   { pairs, epsilon, seed }: { pairs: number; epsilon: number; seed: number },
 ): Promise<PathLength> {
   const { latentSize } = model.generator;
+  const { width, height } = model.training;
+  const partitions = { bands: octavePartition(width, height), rings: ringPartition(width, height) };
   const ends = await sampleLatents(model, { seed, count: 2 * pairs });
-  const random = new Random(seed, 'evaluation', 1);
-  const perPair: Float64Array[] = [];
-  const { width, height } = partition;
+  const random = new Random(seed, 'pathPlaces');
+  const lengths: Record<keyof typeof partitions, Float64Array[]> = { bands: [], rings: [] };
   for (let first = 0; first < pairs; first += BATCH) {
+    await eventLoopTurn(); // lets Ctrl-C in
     const count = Math.min(BATCH, pairs - first);
     const places = Array.from({ length: count }, () => random.uniform());
     const at = (offset: number) =>
@@ -42,22 +44,34 @@ export async function pathLength(
     }
     for (let i = 0; i < count; i++) {
       const difference = images[1][i].map((value, p) => (value - images[0][i][p]) / epsilon);
-      const sums = new Float64Array(partition.bands.length);
-      for (const { re, im } of planeSpectra(difference, { width, height, channels: 3 })) {
-        for (let k = 0; k < re.length; k++) {
-          sums[partition.membership[k]] += (re[k] ** 2 + im[k] ** 2) / (3 * (width * height) ** 2);
-        }
-      }
-      perPair.push(sums);
+      const power = powerOf(difference, model.training);
+      for (const kind of ['bands', 'rings'] as const) lengths[kind].push(sumsOf(power, partitions[kind]));
     }
   }
-  return { epsilon, pairs, bands: summarize(perPair, partition, new Random(seed, 'evaluation', 2)) };
+  const over = (kind: keyof typeof partitions) => summarize(lengths[kind], partitions[kind].bands);
+  return { epsilon, pairs, bands: over('bands'), rings: over('rings') };
 }
 
-function summarize(perPair: readonly Float64Array[], partition: BandPartition, random: Random): PathLength['bands'] {
-  return partition.bands.map(({ name }, b) => {
-    const values = perPair.map((sums) => sums[b]);
-    const [low, high] = meanInterval(values, random);
-    return { name, pathLength: meanOf(values), low, high };
+/** Each mode's part of the mean square of an image [H,W,3], [H,W]. */
+function powerOf(image: Float32Array, { width, height }: { width: number; height: number }): Float64Array {
+  const power = new Float64Array(width * height);
+  for (const { re, im } of planeSpectra(image, { width, height, channels: 3 })) {
+    for (let k = 0; k < power.length; k++) power[k] += (re[k] ** 2 + im[k] ** 2) / (3 * (width * height) ** 2);
+  }
+  return power;
+}
+
+function sumsOf(power: Float64Array, { bands, membership }: BandPartition): Float64Array {
+  const sums = new Float64Array(bands.length);
+  for (let k = 0; k < power.length; k++) sums[membership[k]] += power[k];
+  return sums;
+}
+
+function summarize(lengths: readonly Float64Array[], bands: readonly Band[]): BandPathLength[] {
+  const ones = new Float64Array(lengths.length).fill(1);
+  return bands.map((band, b) => {
+    const values = lengths.map((ofBands) => ofBands[b]);
+    const { value, interval } = jackknifeRatio(values, ones, 'log');
+    return { ...band, pathLength: value, pathLengthLow: interval[0], pathLengthHigh: interval[1] };
   });
 }

@@ -1,9 +1,11 @@
 /** Disturbs a trained generator in every way that has a name, and measures per band what changes. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { fieldForward } from '../engine/field.ts';
-import { type BandPartition, octavePartition } from '../eval/bands.ts';
+import type { BandPartition } from '../eval/bands.ts';
+import type { Complex } from '../eval/fft.ts';
 import { planeSpectra } from '../eval/noise.ts';
-import { BandChanges, perturbFrequencies, perturbWeights } from '../eval/perturb.ts';
-import type { PerturbStudy } from '../eval/perturbStudyData.ts';
+import { type BandChange, BandChanges, perturbFrequencies, perturbWeights } from '../eval/perturb.ts';
+import type { Perturbation, PerturbStudy, PredictedChange } from '../eval/perturbStudyData.ts';
 import { predictJitter } from '../eval/theory/jitter.ts';
 import { pixelCentres } from '../grid.ts';
 import { encodePoints } from '../models/encoding.ts';
@@ -33,70 +35,76 @@ export interface PerturbOptions {
   onProgress?(done: number, total: number): void;
 }
 
-/** Fields drawn at once; bounds memory. */
-const BATCH = 16;
+/** Disturbances that are told apart from none, and leave something of the image. */
+export const DISTURBANCES = {
+  sizes: [0.01, 0.1],
+  jitters: [0.25, 1],
+  frequencyShifts: [0.1, 0.5],
+  epsilon: 0.01,
+} as const satisfies Partial<PerturbOptions>;
 
+/** Each image is disturbed by itself, so that what happens to one says nothing about what happens to another. */
 export async function perturbRun(model: OpenedModel, options: PerturbOptions): Promise<PerturbStudy> {
   const { training, generator } = model;
+  const { width, height } = training;
+  const { seed, repeats, onProgress } = options;
   const chosen = spread(model.imageNames.length, options.images);
-  const partition = octavePartition(training.width, training.height);
-  const kinds = kindsOf(model, options);
-  const changes = kinds.map(() => new BandChanges(partition));
-  const predictors = kinds.map(({ kind }) =>
-    kind === 'jitter' ? new Float64Array(training.width * training.height) : undefined,
-  );
-  let done = 0;
-  for (let first = 0; first < chosen.length; first += BATCH) {
-    const batch = chosen.slice(first, first + BATCH);
-    const field = imageFields(model, batch);
+  const kinds = await kindsOf(model, options);
+  const changes = kinds.map(() => new BandChanges(width, height));
+  const power = new Float64Array(width * height);
+  for (const [done, image] of chosen.entries()) {
+    await eventLoopTurn(); // lets Ctrl-C in
+    const field = imageFields(model, [image]);
     try {
-      const before = await renderImagesFloat(field, training);
+      const [before] = await renderImagesFloat(field, training);
+      const spectra = planeSpectra(before, { ...training, channels: 3 });
+      addPower(spectra, power);
       for (const [k, { disturb }] of kinds.entries()) {
-        const power = predictors[k];
-        if (power) addPower(before, partition, power);
-        for (let repeat = 0; repeat < options.repeats; repeat++) {
-          const random = new Random(options.seed, 'evaluation', (first * kinds.length + k) * options.repeats + repeat);
-          const after = await disturb(field, batch, random);
-          for (const [i, image] of batch.entries()) changes[k].add(image, before[i], after[i]);
+        for (let repeat = 0; repeat < repeats; repeat++) {
+          const random = new Random(seed, 'disturbances', (image * kinds.length + k) * repeats + repeat);
+          const after = await disturb(field, image, random);
+          changes[k].add(image, spectra, planeSpectra(after, { ...training, channels: 3 }));
         }
-        options.onProgress?.(++done, kinds.length * Math.ceil(chosen.length / BATCH));
       }
     } finally {
       disposeFields(field);
     }
+    onProgress?.(done + 1, chosen.length);
   }
-  const random = new Random(options.seed, 'evaluation');
-  return {
-    images: chosen.length,
-    repeats: options.repeats,
-    perturbations: kinds.map(({ kind, size }, k) => ({
+  const perturbations = kinds.map(({ kind, size }, k): Perturbation => {
+    const { bands, rings } = changes[k].result();
+    if (kind !== 'jitter') return { kind, size, bands, rings };
+    const { octaves, rings: ringPartition } = changes[k];
+    return {
       kind,
       size,
-      bands: changes[k].result(random),
-      ...(predictors[k] && { predicted: predictionOf(predictors[k], partition, size) }),
-    })),
-    ...(generator.latentSize > 0 &&
-      model.imageNames.length > 1 && {
-        pathLength: await pathLength(model, partition, {
-          pairs: options.images * options.repeats,
-          epsilon: options.epsilon,
-          seed: options.seed,
-        }),
-      }),
+      bands: withPrediction(bands, power, octaves, size),
+      rings: withPrediction(rings, power, ringPartition, size),
+    };
+  });
+  const hasPaths = generator.latentSize > 0 && model.imageNames.length > 1;
+  return {
+    images: chosen.length,
+    repeats,
+    perturbations,
+    ...(hasPaths && {
+      pathLength: await pathLength(model, { pairs: chosen.length * repeats, epsilon: options.epsilon, seed }),
+    }),
   };
 }
 
 interface Kind {
   kind: string;
   size: number;
-  disturb(field: DrawableField, images: readonly number[], random: Random): Promise<Float32Array[]>;
+  /** The image [H,W,3] of one field, drawn anew. */
+  disturb(field: DrawableField, image: number, random: Random): Promise<Float32Array>;
 }
 
-function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: PerturbOptions): Kind[] {
+async function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: PerturbOptions): Promise<Kind[]> {
   const { training, generator } = model;
   const drawn = async (field: DrawableField) => {
     try {
-      return await renderImagesFloat(field, training);
+      return (await renderImagesFloat(field, training))[0];
     } finally {
       disposeFields(field);
     }
@@ -105,24 +113,22 @@ function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: Pertur
     (kind: 'isotropic' | 'layer', size: number, layer?: number): Kind['disturb'] =>
     (field, _, random) =>
       drawn({ ...field, weights: perturbWeights(field.weights, kind, size, random, layer) });
+  const largest = Math.max(...sizes);
+  const latents = generator.latentSize > 0 ? await disturbedLatents(model) : undefined;
   return [
-    ...(generator.latentSize > 0
+    ...(latents
       ? sizes.map(
           (size): Kind => ({
             kind: 'latent',
             size,
-            disturb: async (_, images, random) => drawn(await disturbedLatents(model, images, size, random)),
+            disturb: (_, image, random) => drawn(latentFields(model, latents(image, size, random))),
           }),
         )
       : []),
     ...sizes.map((size): Kind => ({ kind: 'weights', size, disturb: weights('isotropic', size) })),
     ...sizes.map((size): Kind => ({ kind: 'weights-layer', size, disturb: weights('layer', size) })),
     ...generator.spec.layers.map(
-      (_, l): Kind => ({
-        kind: `weights-layer-${l}`,
-        size: sizes[sizes.length - 1],
-        disturb: weights('layer', sizes[sizes.length - 1], l),
-      }),
+      (_, l): Kind => ({ kind: `weights-layer-${l}`, size: largest, disturb: weights('layer', largest, l) }),
     ),
     ...jitters.map(
       (size): Kind => ({ kind: 'jitter', size, disturb: (field, _, random) => jittered(field, size, random) }),
@@ -132,25 +138,24 @@ function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: Pertur
           (size): Kind => ({
             kind: 'frequencies',
             size,
-            disturb: (field, _, random) => renderImagesFloat(perturbFrequencies(field, size, random), training),
+            disturb: async (field, _, random) =>
+              (await renderImagesFloat(perturbFrequencies(field, size, random), training))[0],
           }),
         )
       : []),
   ];
 }
 
-/** Latents plus a random direction of `size` times the latents' own spread. */
-async function disturbedLatents(model: OpenedModel, images: readonly number[], size: number, random: Random) {
+/** Makes an image's latent plus a random direction of `size` times the latents' own spread. */
+async function disturbedLatents(model: OpenedModel) {
   const { latentSize } = model.generator;
   const table = await imageLatents(model);
   const deviation = spreadOf(table, latentSize);
-  const latents = Float32Array.from({ length: images.length * latentSize }, (_, i) => {
-    const dimension = i % latentSize;
-    return (
-      table[images[Math.floor(i / latentSize)] * latentSize + dimension] + size * deviation[dimension] * random.normal()
+  return (image: number, size: number, random: Random) =>
+    Float32Array.from(
+      { length: latentSize },
+      (_, d) => table[image * latentSize + d] + size * deviation[d] * random.normal(),
     );
-  });
-  return latentFields(model, latents);
 }
 
 /** Standard deviation of each dimension over the training latents. */
@@ -164,8 +169,8 @@ function spreadOf(table: Float32Array, dimensions: number): Float64Array {
   return square.map((value, d) => Math.sqrt(Math.max(0, value - mean[d] ** 2)));
 }
 
-/** Every pixel drawn at its centre plus N(0, τ²I), τ in pixels. The same displacements for all fields of the batch. */
-export async function jittered(field: DrawableField, deviation: number, random: Random): Promise<Float32Array[]> {
+/** The image of one field with every pixel drawn at its centre plus N(0, τ²I), τ in pixels. */
+export async function jittered(field: DrawableField, deviation: number, random: Random): Promise<Float32Array> {
   const { width, height } = field.training;
   const [xs, ys] = [pixelCentres(0, 1, width), pixelCentres(0, 1, height)];
   const points = new Float32Array(width * height * 2);
@@ -176,22 +181,28 @@ export async function jittered(field: DrawableField, deviation: number, random: 
   const output = tf.tidy(() => {
     const features = encodePoints(field.encoding, tf.tensor2d(points, [width * height, 2]) as Tensor2D);
     return fieldForward(field.spec, field.weights, features);
-  }); // [B,P,3]
-  const values = (await output.data()) as Float32Array;
-  output.dispose();
-  const length = width * height * 3;
-  return Array.from({ length: values.length / length }, (_, b) => values.slice(b * length, (b + 1) * length));
-}
-
-function addPower(images: readonly Float32Array[], { width, height }: BandPartition, power: Float64Array): void {
-  for (const image of images) {
-    for (const { re, im } of planeSpectra(image, { width, height, channels: 3 })) {
-      for (let k = 0; k < power.length; k++) power[k] += re[k] ** 2 + im[k] ** 2;
-    }
+  }); // [1,P,3]
+  try {
+    return (await output.data()) as Float32Array;
+  } finally {
+    output.dispose();
   }
 }
 
-function predictionOf(power: Float64Array, partition: BandPartition, deviation: number) {
+function addPower(spectra: readonly Complex[], power: Float64Array): void {
+  for (const { re, im } of spectra) for (let k = 0; k < power.length; k++) power[k] += re[k] ** 2 + im[k] ** 2;
+}
+
+function withPrediction(
+  bands: readonly BandChange[],
+  power: Float64Array,
+  partition: BandPartition,
+  deviation: number,
+): PredictedChange[] {
   const { transfer, relativeChange } = predictJitter(power, partition, deviation);
-  return partition.bands.map((_, b) => ({ transfer: transfer[b], relativeChange: relativeChange[b] }));
+  return bands.map((band, b) => ({
+    ...band,
+    predictedTransfer: transfer[b],
+    predictedRelativeChange: relativeChange[b],
+  }));
 }

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { parseExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { fileError, hasCode } from '../fileErrors.ts';
+import { makeFolder } from '../makeFolder.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { RunLock } from './runLock.ts';
 
@@ -58,13 +59,12 @@ export class RunFolder {
   ): Promise<RunFolder> {
     let lock: RunLock | undefined;
     try {
-      await mkdir(path, { recursive: true });
+      await makeFolder(path);
       lock = await RunLock.acquire(path);
       const folder = new RunFolder(path, lock);
       RunFolder.requireFree(path, { resume, overwrite });
       if (!resume && folder.holdsRun()) await folder.clear();
-      for (const part of [folder.checkpoints, folder.samples, folder.evaluation])
-        await mkdir(part, { recursive: true });
+      for (const part of [folder.checkpoints, folder.samples, folder.evaluation]) await makeFolder(part);
       return folder;
     } catch (error) {
       await lock?.release();

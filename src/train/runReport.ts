@@ -76,6 +76,7 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
     resolutions: await resolutionDrawings(model, images),
     fidelity: await fidelityOf(run, model),
     sampleSpectra: await sampleSpectraOf(run),
+    perturbations: await readEvaluation(join(run.evaluation, 'perturb.json')),
     curves: curvesOf(entries),
     skipped: images.skipped,
     config: formatExperiment(experiment),

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { frechetDistance, mergeMoments, momentsOf } from '../../src/eval/frechet.ts';
+import { frechetDistance, gaussianOf, mergeMoments, momentsOf, withoutMoments } from '../../src/eval/frechet.ts';
 import { symmetricEigen } from '../../src/eval/symmetricEigen.ts';
 import {
   frechetWaveletDistance,
   haarPackets,
+  mergePackets,
   packetCoefficients,
   packetCrop,
+  packetFolds,
   packetLevel,
   packetMoments,
+  waveletInterval,
 } from '../../src/eval/waveletPackets.ts';
 import { Random } from '../../src/random.ts';
 
@@ -79,7 +82,8 @@ describe('frechetDistance', () => {
   });
 
   it('takes moments with N−1, for any count', () => {
-    const { mean, covariance } = momentsOf([1, 2, 3, 2, 5, 5, 3, 1, 7, 4, 0, 0], 2);
+    const whole = momentsOf([1, 2, 3, 2, 5, 5, 3, 1, 7, 4, 0, 0], 2);
+    const { mean, covariance } = gaussianOf(whole);
     expect([...mean].map((value) => value.toFixed(6))).toEqual(['3.166667', '2.333333']);
     const slow = (i: number, j: number) => {
       const rows = [1, 2, 3, 2, 5, 5, 3, 1, 7, 4, 0, 0];
@@ -90,15 +94,24 @@ describe('frechetDistance', () => {
     [slow(0, 0), slow(0, 1), slow(1, 0), slow(1, 1)].forEach((value, at) => {
       expect(covariance[at]).toBeCloseTo(value, 12);
     });
-    const merged = mergeMoments(momentsOf([1, 2, 3, 2], 2), momentsOf([5, 5, 3, 1, 7, 4, 0, 0], 2));
-    expect(merged.count).toBe(6);
-    merged.covariance.forEach((value, at) => {
-      expect(value).toBeCloseTo(covariance[at], 12);
-    });
-    merged.mean.forEach((value, i) => {
-      expect(value).toBeCloseTo(mean[i], 12);
-    });
-    expect(() => momentsOf([1, 2], 2)).toThrow('needs 2 vectors');
+    expect(() => gaussianOf(momentsOf([1, 2], 2))).toThrow('needs 2 vectors');
+  });
+
+  it.each([1, 2, 4])('adds moments of %i vectors to those of others, and takes them away again', (count) => {
+    const random = new Random(4, 'synthetic', count);
+    const [a, b] = [random.normals(count * 3), random.normals(5 * 3)];
+    const close = (one: typeof whole, other: typeof whole) => {
+      expect(one.count).toBe(other.count);
+      for (const key of ['mean', 'scatter'] as const) {
+        one[key].forEach((value, at) => {
+          expect(value).toBeCloseTo(other[key][at], 12);
+        });
+      }
+    };
+    const whole = momentsOf([...a, ...b], 3);
+    close(mergeMoments(momentsOf(a, 3), momentsOf(b, 3)), whole);
+    close(withoutMoments(whole, momentsOf(a, 3)), momentsOf(b, 3));
+    expect(() => withoutMoments(momentsOf(a, 3), momentsOf(a, 3))).toThrow('leave none');
   });
 });
 
@@ -161,9 +174,9 @@ describe('frechetWaveletDistance', () => {
       pixels: new Random(9, 'synthetic').normals(515 * 64),
     };
     const whole = packetCoefficients(stack, 1).map((rows) => momentsOf(rows, 16));
-    packetMoments(stack, 1).forEach(({ covariance, mean }, packet) => {
-      covariance.forEach((value, at) => {
-        expect(value).toBeCloseTo(whole[packet].covariance[at], 6);
+    packetMoments(stack, 1).forEach(({ scatter, mean }, packet) => {
+      scatter.forEach((value, at) => {
+        expect(value).toBeCloseTo(whole[packet].scatter[at], 4);
       });
       mean.forEach((value, at) => {
         expect(value).toBeCloseTo(whole[packet].mean[at], 6);
@@ -175,5 +188,46 @@ describe('frechetWaveletDistance', () => {
     const grey = frechetWaveletDistance(sets(200, 1, 1), sets(200, 1.5, 1));
     const rgb = frechetWaveletDistance(sets(200, 1, 3), sets(200, 1.5, 3));
     expect(rgb / grey).toBeCloseTo(3, 5);
+  });
+});
+
+describe('waveletInterval', () => {
+  /** Of white noise of some standard deviation, which is 16·(1 − deviation)² away from that of 1. */
+  const foldsOf = (count: number, deviation: number, step: number, channels = 1, folds = 12) => {
+    const pixels = new Random(10, 'synthetic', step).normals(count * 64 * channels, deviation);
+    return packetFolds({ count, width: 8, height: 8, channels, pixels }, 1, folds);
+  };
+
+  it.each([
+    // Images a side, deviation, and how far above the truth the distance itself lies on average, at least.
+    [[60, 60], 1.5, 1.8],
+    [[100, 60], 1.2, 3],
+    [[120, 120], 1, 1],
+  ] as const)(
+    'covers the true distance of %j images of deviation %d, which FWD itself misses',
+    ([n, m], deviation, above) => {
+      const truth = 16 * (deviation - 1) ** 2;
+      const repetitions = 60;
+      let [covered, values] = [0, 0];
+      for (let repetition = 0; repetition < repetitions; repetition++) {
+        const [a, b] = [foldsOf(n, deviation, 2 * repetition), foldsOf(m, 1, 2 * repetition + 1)];
+        const [low, high] = waveletInterval(a, b);
+        covered += Number(low <= truth && truth <= high);
+        const [wholeA, wholeB] = [a, b].map((folds) => folds.reduce(mergePackets));
+        values += frechetWaveletDistance(wholeA, wholeB) / repetitions;
+      }
+      expect(values).toBeGreaterThan(truth === 0 ? above : above * truth);
+      expect(covered / repetitions).toBeGreaterThanOrEqual(0.9);
+    },
+  );
+
+  it('is narrower with more images, and sits around the distance where that is large', () => {
+    const width = ([low, high]: readonly [number, number]) => high - low;
+    const [few, many] = [50, 800].map((n) => waveletInterval(foldsOf(n, 1.5, 1), foldsOf(n, 1, 2)));
+    expect(width(few) / width(many)).toBeGreaterThan(2);
+    const far = [foldsOf(400, 5, 3), foldsOf(400, 1, 4)] as const;
+    const [low, high] = waveletInterval(...far);
+    expect(low).toBeLessThan(16 * 16);
+    expect(high).toBeGreaterThan(16 * 16);
   });
 });

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { experimentSchema } from '../../src/config/schema.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import { octavePartition } from '../../src/eval/bands.ts';
+import { octavePartition, ringPartition } from '../../src/eval/bands.ts';
 import { evaluateImageSets, SET_METRICS } from '../../src/eval/imageSets.ts';
 import { firstChannel, isGrey, selectImages } from '../../src/eval/imageStack.ts';
-import { PairedImages } from '../../src/eval/pairedImages.ts';
+import { PairedImages, psnrMetricName } from '../../src/eval/pairedImages.ts';
 import { PairedSpectrum } from '../../src/eval/pairedSpectrum.ts';
 import { psnrOfMse } from '../../src/eval/psnr.ts';
 import { drawSamples } from '../../src/eval/samples.ts';
@@ -28,7 +28,7 @@ const bytes = (count: number, width: number, height: number, step: number, chann
 describe('evaluateImageSets', () => {
   it('names every number with its protocol, and finds two draws of one distribution as far apart as halves', () => {
     const { result, notes } = evaluateImageSets(bytes(20, 24, 20, 0), bytes(30, 24, 20, 1), { prefix: 's_' });
-    expect(notes).toEqual([]);
+    expect(notes).toEqual(['fwd has no interval: its 90 numbers a packet need 180 images a side']);
     const { metrics, intervals, bands, rings, protocol } = result;
     expect(Object.keys(metrics)).toEqual(
       expect.arrayContaining([
@@ -57,6 +57,8 @@ describe('evaluateImageSets', () => {
     expect(metrics.s_fwd_haar2_n20 / metrics.s_fwd_floor_haar2_n15).toBeLessThan(1.5);
     expect(metrics.s_swd_mean_n20 / metrics.s_swd_floor_mean_n15).toBeLessThan(1.5);
     expect(intervals!.s_lsd_r10_n20_db[0]).toBe(0);
+    expect(intervals!.s_swd_mean_n20[0]).toBe(0);
+    expect(intervals!.s_swd_20_n20[1]).toBeGreaterThan(metrics.s_swd_20_n20);
     expect(bands?.at(-1)).toMatchObject({ name: 'corner', deltaDb: expect.any(Number), modes: expect.any(Number) });
     expect(rings).toHaveLength(11);
     expect(protocol).toContain('20 generated against 30 reference images of 24x20x3');
@@ -69,6 +71,7 @@ describe('evaluateImageSets', () => {
     expect(metrics.lsd_r7_n150_db).toBeGreaterThan(5.5);
     expect(metrics.lsd_r7_n150_db).toBeLessThan(6.5);
     expect(metrics.fwd_haar2_n150 / metrics.fwd_floor_haar2_n75).toBeGreaterThan(1.5);
+    expect(intervals!.fwd_haar2_n150[0]).toBeGreaterThan(0);
     expect(intervals!.kid_random256_n150[0]).toBeGreaterThan(0);
     expect(metrics.swd_mean_n150 / metrics.swd_floor_mean_n75).toBeLessThan(1.5);
   });
@@ -85,10 +88,11 @@ describe('evaluateImageSets', () => {
 
   it('leaves out what does not fit tiny images or sets, and says so', () => {
     const { result, notes } = evaluateImageSets(bytes(2, 5, 6, 6), bytes(2, 5, 6, 7));
-    expect(notes).toHaveLength(3);
+    expect(notes).toHaveLength(6);
     expect(notes.join()).toMatch(
-      /swd.*patches.*coverage.*more than 5 reference images, there are 2.*diversity.*11 pixels/s,
+      /slope_generated.*slope_reference.*fwd has no interval.*swd.*patches.*coverage.*more than 5 reference images, there are 2.*diversity.*11/s,
     );
+    expect(Object.keys(result.metrics).join()).not.toContain('slope');
     expect(Object.keys(result.metrics).join()).toMatch(/lsd_r3_n2_db.*fwd_haar1_n2.*kid/);
   });
 
@@ -123,11 +127,51 @@ describe('evaluateImageSets', () => {
     expect(SET_METRICS).toContain('fwd');
   });
 
-  it('refuses other sizes, other channels and single images', () => {
+  it('finds a set at distance 0 from itself, and its floors above', () => {
+    const set = bytes(24, 16, 16, 10);
+    const { metrics } = evaluateImageSets(set, set, { metrics: ['spectrum', 'fwd', 'swd'] }).result;
+    expect(metrics).toMatchObject({ lsd_r7_n24_db: 0, swd_16_n24: 0, swd_mean_n24: 0 });
+    expect(metrics.fwd_haar2_n24).toBeLessThan(1e-9);
+    for (const floor of ['lsd_floor_r7_n12_db', 'fwd_floor_haar2_n12', 'swd_floor_mean_n12']) {
+      expect(metrics[floor]).toBeGreaterThan(0.01);
+    }
+  });
+
+  it('has no number for what constant images do not have: spectra above rounding', () => {
+    const plain = { ...bytes(8, 16, 16, 11), pixels: new Uint8Array(8 * 768).fill(77) };
+    const floats = { ...plain, pixels: new Float32Array(8 * 768).fill(0.3) };
+    for (const set of [plain, floats]) {
+      const { result, notes } = evaluateImageSets(set, set, { metrics: ['spectrum', 'coverage'] });
+      expect(Object.keys(result.metrics).join()).not.toMatch(/slope|lsd/);
+      expect(notes.join()).toMatch(/lsd is left out.*slope_generated is left out.*slope_reference is left out/s);
+      expect(notes.join()).toContain('8 of 8 reference images have 5 copies or more');
+      expect(result.metrics).toMatchObject({ coverage_k5_random256_n8: 1 });
+      expect(result.bands?.every(({ deltaDb }) => Number.isNaN(deltaDb))).toBe(true);
+    }
+    const one = evaluateImageSets(bytes(8, 16, 16, 12), plain, { metrics: ['spectrum'] });
+    expect(one.notes).toHaveLength(1);
+    expect(one.result.metrics).toHaveProperty('slope_generated_n8');
+    expect(one.result.metrics.lsd_r7_n8_db).toBeGreaterThan(20);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses a pixel that is %d, whatever is measured', (value) => {
+    const good = { ...bytes(8, 16, 16, 13), pixels: new Float32Array(8 * 768).map((_, at) => (at % 97) / 97) };
+    const bad = { ...good, pixels: good.pixels.slice() };
+    bad.pixels[4 * 768 + 5] = value;
+    for (const metric of SET_METRICS) {
+      expect(() => evaluateImageSets(bad, good, { metrics: [metric] })).toThrow(/image \d: values are not all finite/);
+      expect(() => evaluateImageSets(good, bad, { metrics: [metric] })).toThrow(/image \d: values are not all finite/);
+    }
+  });
+
+  it('refuses other sizes, other channels, single images and missing values', () => {
     const a = bytes(3, 8, 8, 0);
     expect(() => evaluateImageSets(a, bytes(3, 8, 9, 0))).toThrow('8x8x3 against images of 8x9x3');
     expect(() => evaluateImageSets(a, bytes(3, 8, 8, 0, 1))).toThrow('8x8x3 against images of 8x8x1');
     expect(() => evaluateImageSets(bytes(1, 8, 8, 0), a)).toThrow('at least 2 images');
+    expect(() => evaluateImageSets({ ...a, count: 4 }, a)).toThrow(
+      '4 generated images of 8x8x3 are 768 values, got 576',
+    );
   });
 });
 
@@ -152,26 +196,85 @@ describe('PairedImages', () => {
       pairs.add(image(2 * i), estimate);
       spectrum.add(image(2 * i), estimate);
     }
-    const { metrics, intervals, bands } = pairs.evaluation('p', 'float');
-    spectrum.fidelity(octavePartition(16, 12)).forEach(({ name, snrDb, transfer }, b) => {
-      expect(metrics[`p_snr_db_${name}`]).toBeCloseTo(snrDb, 10);
-      const { transferLow, transferHigh } = bands![b] as unknown as Record<string, number>;
-      expect(transferLow).toBeLessThanOrEqual(transfer);
-      expect(transferHigh).toBeGreaterThanOrEqual(transfer);
-    });
+    const { metrics, intervals, bands, rings } = pairs.evaluation('p', 'float');
+    const columns = ['mse', 'fvu', 'snrDb', 'transfer', 'powerRatio', 'frc'] as const;
+    for (const [entries, partition] of [
+      [bands, octavePartition(16, 12)],
+      [rings, ringPartition(16, 12)],
+    ] as const) {
+      spectrum.fidelity(partition).forEach((band, b) => {
+        for (const column of columns) {
+          const entry = entries![b] as unknown as Record<string, number>;
+          expect(entry[column]).toBeCloseTo(band[column], 10);
+          expect(entry[`${column}Low`]).toBeLessThanOrEqual(band[column]);
+          expect(entry[`${column}High`]).toBeGreaterThanOrEqual(band[column]);
+        }
+      });
+    }
+    for (const { name, fvu, snrDb, transfer, powerRatio, frc, mse } of spectrum.fidelity(octavePartition(16, 12))) {
+      const named = { mse, fvu, transfer, power_ratio: powerRatio, frc };
+      for (const [column, value] of Object.entries(named)) {
+        expect(metrics[`p_${column}_${name}_n6`]).toBeCloseTo(value, 12);
+      }
+      expect(metrics[`p_snr_${name}_n6_db`]).toBeCloseTo(snrDb, 10);
+    }
+    expect(Object.keys(intervals!).sort()).toEqual(
+      Object.keys(metrics)
+        .filter((name) => name !== 'p_images')
+        .sort(),
+    );
     expect(pairs.psnrs).toEqual(spectrum.mses.map(psnrOfMse));
     expect(pairs.ssims).toHaveLength(6);
-    expect(intervals!.p_psnr_db[0]).toBeLessThan(metrics.p_psnr_db);
-    expect(intervals!.p_ssim[1]).toBeGreaterThan(metrics.p_ssim);
+    expect(intervals!.p_psnr_n6_db[0]).toBeLessThan(metrics.p_psnr_n6_db);
+    expect(intervals!.p_ssim_n6[1]).toBeGreaterThan(metrics.p_ssim_n6);
+    expect(intervals!.p_psnr_of_mean_mse_n6_db.map((db) => 10 ** (-db / 10))).toEqual(
+      [1, 0].map((end) => expect.closeTo(intervals!.p_mse_n6[end], 12)),
+    );
+  });
+
+  it('covers the true FVU and transfer of every ring in about 95 of 100 sets of pairs', () => {
+    // White noise over white images: FVU σ², T = 1, whatever the band.
+    const [repetitions, images, variance] = [60, 40, 0.25];
+    let [fvus, transfers, rings] = [0, 0, 0];
+    for (let repetition = 0; repetition < repetitions; repetition++) {
+      const pairs = new PairedImages(8, 8, 1);
+      const random = new Random(14, 'synthetic', repetition);
+      for (let i = 0; i < images; i++) {
+        const reference = random.normals(64);
+        pairs.add(
+          reference,
+          reference.map((value) => value + Math.sqrt(variance) * random.normal()),
+        );
+      }
+      for (const ring of pairs.evaluation('p', 'float').rings as unknown as Record<string, number>[]) {
+        rings++;
+        fvus += Number(ring.fvuLow <= variance && variance <= ring.fvuHigh);
+        transfers += Number(ring.transferLow <= 1 && 1 <= ring.transferHigh);
+      }
+    }
+    for (const share of [fvus / rings, transfers / rings]) {
+      expect(share).toBeGreaterThan(0.88);
+      expect(share).toBeLessThan(0.985);
+    }
   });
 
   it('has no intervals for one pair, and infinite ones for identical images', () => {
     const pairs = new PairedImages(16, 12);
     pairs.add(image(1), image(1));
-    expect(pairs.evaluation('p', 'float')).toMatchObject({ metrics: { p_ssim: 1, p_images: 1 } });
+    expect(pairs.evaluation('p', 'float')).toMatchObject({ metrics: { p_ssim_n1: 1, p_images: 1 } });
     expect(pairs.evaluation('p', 'float').intervals).toBeUndefined();
     pairs.add(image(2), image(2));
-    expect(pairs.evaluation('p', 'float').intervals?.p_psnr_db).toEqual([Infinity, Infinity]);
+    expect(pairs.evaluation('p', 'float').intervals?.p_psnr_n2_db).toEqual([Infinity, Infinity]);
+  });
+});
+
+describe('psnrMetricName', () => {
+  it('has the number of images, but for the PSNR that runs are compared by', () => {
+    expect([psnrMetricName('paired', 7), psnrMetricName('reconstruction_x2', 64)]).toEqual([
+      'paired_psnr_n7_db',
+      'reconstruction_x2_psnr_n64_db',
+    ]);
+    expect(psnrMetricName('reconstruction', 1594)).toBe('reconstruction_psnr_db');
   });
 });
 

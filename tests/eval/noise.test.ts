@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type BandPartition, octavePartition, ringPartition } from '../../src/eval/bands.ts';
 import { fft2, inverseFft2 } from '../../src/eval/fft.ts';
-import { NoiseDraws, noiseByBand, noiseStatistics } from '../../src/eval/noise.ts';
+import { NoiseDraws, noiseByBand, noiseStatistics, totalDegreesOfFreedom } from '../../src/eval/noise.ts';
 import { impulseResponse, summarizePsnrCurve } from '../../src/eval/noiseCurves.ts';
 import { descentGain, filterResponse, gridEigenvalues } from '../../src/eval/theory/linearModel.ts';
 import { Random } from '../../src/random.ts';
@@ -145,23 +145,40 @@ describe('noise sensitivity of fits', () => {
     expect(predicted / mse).toBeCloseTo(1, 2);
   });
 
-  it('covers the truth with its intervals, and makes the same ones again', () => {
+  it('covers the closed form of a linear filter with its intervals from 8 draws, 95 times in 100', () => {
     const partition = octavePartition(shape.width, shape.height);
     const truth = filterResponse(gains, new Float64Array(pixels).fill(1), partition.membership, partition.bands.length);
-    const b = partition.bands.length - 2;
-    let covered = 0;
-    for (let trial = 0; trial < 60; trial++) {
-      const draws = Array.from({ length: 10 }, () => image(0.5));
+    const planes = [0, 1, 2].map((c) => {
+      const plane = Float64Array.from({ length: pixels }, (_, p) => signal[3 * p + c]);
+      return fft2(plane, shape.width, shape.height);
+    });
+    const power = Float64Array.from({ length: pixels }, (_, k) =>
+      planes.reduce((sum, { re, im }) => sum + re[k] ** 2 + im[k] ** 2, 0),
+    );
+    const transfers = filterResponse(gains, power, partition.membership, partition.bands.length);
+    // Of a filter whose gains vary within a band, and bands of so many modes that the truth is no constant.
+    const chosen = partition.bands.flatMap(({ modes }, b) => (modes > 30 ? [b] : []));
+    const covered = { transfer: 0, noiseGain: 0, noiseCopy: 0, freedom: 0 };
+    const trials = 120;
+    const inside = ([low, high]: readonly number[], value: number) => (low <= value && value <= high ? 1 : 0);
+    const freedom = gains.reduce((sum, g) => sum + g, 0);
+    for (let trial = 0; trial < trials; trial++) {
+      const draws = Array.from({ length: 8 }, () => image(0.5));
       const fits = draws.map((noise) => filtered(sum(signal, noise), gains));
       const grams = new NoiseDraws(shape, signal, draws).response(fits, partition);
-      const { noiseGainLow, noiseGainHigh } = noiseByBand(grams, partition.bands, shape, { seed: trial })[b];
-      expect(noiseGainLow).toBeLessThanOrEqual(noiseGainHigh);
-      if (noiseGainLow <= truth[b].gain && truth[b].gain <= noiseGainHigh) covered++;
-      if (trial === 0)
-        expect(noiseByBand(grams, partition.bands, shape)).toEqual(noiseByBand(grams, partition.bands, shape));
+      const bands = noiseByBand(grams, partition.bands, shape);
+      for (const b of chosen) {
+        const { transferLow, transferHigh, noiseGainLow, noiseGainHigh, noiseCopyLow, noiseCopyHigh } = bands[b];
+        covered.transfer += inside([transferLow, transferHigh], transfers[b].transfer) / chosen.length;
+        covered.noiseGain += inside([noiseGainLow, noiseGainHigh], truth[b].gain) / chosen.length;
+        covered.noiseCopy += inside([noiseCopyLow, noiseCopyHigh], truth[b].copy) / chosen.length;
+      }
+      covered.freedom += inside(totalDegreesOfFreedom(grams, partition.bands, shape).interval, freedom);
     }
-    // Percentile intervals from ten draws are a little short of their 95 %.
-    expect(covered).toBeGreaterThan(60 * 0.7);
+    for (const [name, times] of Object.entries(covered)) {
+      expect(times / trials, name).toBeGreaterThan(0.89);
+      expect(times / trials, name).toBeLessThan(name === 'freedom' ? 1.01 : 0.995);
+    }
   });
 
   it('measures the grid model as its closed form says: C .7456, G .573, T .804 in band 7–14 (M = 200)', () => {
@@ -209,18 +226,19 @@ describe('noise sensitivity of fits', () => {
     expect(Math.abs(high.noiseCopy - 0.3)).toBeLessThan(0.006);
   });
 
-  it('keeps bias² inside its interval, though resampling shifts it, and gives no intervals for 3 draws', () => {
+  it('gives intervals around every estimate from 3 draws on, and none for 2', () => {
     const partition = octavePartition(shape.width, shape.height);
     const fits = noises.map((noise) => filtered(sum(signal, noise), gains));
-    const grams = new NoiseDraws(shape, signal, noises).response(fits, partition);
-    for (const band of noiseByBand(grams, partition.bands, shape)) {
-      expect(band.biasSquaredMseLow).toBeLessThanOrEqual(band.biasSquaredMse);
-      expect(band.biasSquaredMseHigh).toBeGreaterThanOrEqual(band.biasSquaredMse);
-    }
-    const few = new NoiseDraws(shape, signal, noises.slice(0, 3)).response(fits.slice(0, 3), partition);
-    for (const band of noiseByBand(few, partition.bands, shape)) {
-      expect(band.noiseGainLow).toBeNaN();
-      expect(Number.isFinite(band.noiseGain)).toBe(true);
+    for (const draws of [3, 2]) {
+      const grams = new NoiseDraws(shape, signal, noises.slice(0, draws)).response(fits.slice(0, draws), partition);
+      for (const band of noiseByBand(grams, partition.bands, shape)) {
+        for (const name of ['transfer', 'noiseGain', 'noiseCopy', 'biasSquaredMse'] as const) {
+          const [low, value, high] = [band[`${name}Low`], band[name], band[`${name}High`]];
+          expect(Number.isFinite(value)).toBe(true);
+          if (draws === 2) expect([low, high]).toEqual([Number.NaN, Number.NaN]);
+          else expect(low <= value && value <= high).toBe(true);
+        }
+      }
     }
   });
 

@@ -186,9 +186,12 @@ describe('pairedEvaluation', () => {
     const image = normals(16 * 16 * 3, 5);
     const spectrum = spectrumOf([[image, image.map((value) => value / 2)]], 16, 16, 3);
     const { metrics, bands, rings, protocol } = pairedEvaluation(spectrum, 'reconstruction_1x', 'float');
-    expect(metrics.reconstruction_1x_mse).toBeCloseTo(spectrum.mses[0], 15);
-    expect(metrics['reconstruction_1x_transfer_4-8']).toBeCloseTo(0.5, 12);
-    expect(metrics.reconstruction_1x_snr_db_corner).toBeCloseTo(20 * Math.log10(2), 10);
+    expect(metrics.reconstruction_1x_mse_n1).toBeCloseTo(spectrum.mses[0], 15);
+    expect(metrics['reconstruction_1x_transfer_4-8_n1']).toBeCloseTo(0.5, 12);
+    expect(metrics['reconstruction_1x_power_ratio_4-8_n1']).toBeCloseTo(0.25, 12);
+    expect(metrics['reconstruction_1x_frc_4-8_n1']).toBeCloseTo(1, 12);
+    expect(metrics['reconstruction_1x_fvu_4-8_n1']).toBeCloseTo(0.25, 12);
+    expect(metrics.reconstruction_1x_snr_corner_n1_db).toBeCloseTo(20 * Math.log10(2), 10);
     expect(bands?.find((band) => band.name === '4-8')).toMatchObject({
       fromCyclesPerPixel: 0.25,
       toCyclesPerPixel: 0.5,

@@ -1,7 +1,7 @@
 /** Disturbances of generators against closed forms. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../src/engine/engine.ts';
-import { octavePartition } from '../../src/eval/bands.ts';
+import { planeSpectra } from '../../src/eval/noise.ts';
 import { BandChanges, perturbFrequencies, perturbWeights } from '../../src/eval/perturb.ts';
 import { Random } from '../../src/random.ts';
 import { disposeFields } from '../../src/render/drawableField.ts';
@@ -13,38 +13,62 @@ beforeAll(async () => {
 });
 
 describe('changes per band', () => {
-  const partition = octavePartition(16, 12);
-  const length = 16 * 12 * 3;
+  const [width, height] = [16, 12];
+  const length = width * height * 3;
   const random = new Random(0, 'synthetic');
   const picture = () => Float64Array.from({ length }, () => random.normal());
+  const spectra = (image: ArrayLike<number>) => planeSpectra(image, { width, height, channels: 3 });
 
-  it('are (1−a)² for an image scaled by a, in every band, with T = a', () => {
-    const changes = new BandChanges(partition);
+  it('are (1−a)² for an image scaled by a, in every octave and ring, with T = a', () => {
+    const changes = new BandChanges(width, height);
     for (let i = 0; i < 4; i++) {
       const before = picture();
-      changes.add(
-        i,
-        before,
-        before.map((value) => 0.7 * value),
-      );
+      changes.add(i, spectra(before), spectra(before.map((value) => 0.7 * value)));
     }
-    for (const band of changes.result(new Random(0, 'evaluation'))) {
-      expect(band.relativeChange).toBeCloseTo(0.09, 12);
-      expect(band.relativeChangeLow).toBeCloseTo(0.09, 12);
-      expect(band.relativeChangeHigh).toBeCloseTo(0.09, 12);
-      expect(band.transfer).toBeCloseTo(0.7, 12);
+    const { bands, rings } = changes.result();
+    for (const partition of [bands, rings]) {
+      expect(partition.reduce((sum, { modes }) => sum + modes, 0)).toBe(width * height);
+      for (const band of partition) {
+        for (const end of [band.relativeChangeLow, band.relativeChange, band.relativeChangeHigh]) {
+          expect(end).toBeCloseTo(0.09, 12);
+        }
+        for (const end of [band.transferLow, band.transfer, band.transferHigh]) expect(end).toBeCloseTo(0.7, 12);
+      }
     }
   });
 
   it('are 2 between unrelated images of the same spectrum, and T is 0', () => {
-    const changes = new BandChanges(partition);
-    for (let i = 0; i < 60; i++) changes.add(i, picture(), picture());
-    for (const band of changes.result(new Random(0, 'evaluation')).filter(({ modes }) => modes > 20)) {
+    const changes = new BandChanges(width, height);
+    for (let i = 0; i < 60; i++) changes.add(i, spectra(picture()), spectra(picture()));
+    for (const band of changes.result().bands.filter(({ modes }) => modes > 20)) {
       expect(Math.abs(band.relativeChange - 2)).toBeLessThan(0.15);
       expect(Math.abs(band.transfer)).toBeLessThan(0.1);
-      expect(band.relativeChangeLow).toBeLessThan(band.relativeChange);
-      expect(band.relativeChangeHigh).toBeGreaterThan(band.relativeChange);
+      expect(band.relativeChangeLow).toBeLessThan(2);
+      expect(band.relativeChangeHigh).toBeGreaterThan(2);
     }
+  });
+
+  it('count all disturbances of an image as one, and those of a single image by themselves', () => {
+    const before = [picture(), picture(), picture()].map(spectra);
+    const added = (images: number, repeats: number) => {
+      const changes = new BandChanges(width, height);
+      for (let i = 0; i < images; i++) {
+        // The same disturbance again and again says nothing new.
+        const after = spectra(picture());
+        for (let repeat = 0; repeat < repeats; repeat++) changes.add(i, before[i], after);
+      }
+      return changes.result().bands;
+    };
+    const [once, often] = [added(3, 1), added(3, 50)];
+    const span = ({ relativeChangeLow, relativeChangeHigh }: (typeof once)[number]) =>
+      Math.log(relativeChangeHigh / relativeChangeLow);
+    expect(span(often[3]) / span(once[3])).toBeGreaterThan(0.2);
+    expect(added(1, 1)[3].relativeChangeLow).toBeNaN();
+    const single = new BandChanges(width, height);
+    for (let repeat = 0; repeat < 5; repeat++) single.add(7, before[0], spectra(picture()));
+    const band = single.result().bands[3];
+    expect(band.relativeChangeLow).toBeLessThan(band.relativeChange);
+    expect(band.relativeChangeHigh).toBeGreaterThan(band.relativeChange);
   });
 });
 

@@ -2,9 +2,13 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { octavePartition, ringPartition } from '../../src/eval/bands.ts';
 import { evaluateImageSets } from '../../src/eval/imageSets.ts';
+import { planeSpectra } from '../../src/eval/noise.ts';
 import { PairedSpectrum } from '../../src/eval/pairedSpectrum.ts';
+import { BandChanges } from '../../src/eval/perturb.ts';
+import { perturbationsResult } from '../../src/eval/perturbStudyData.ts';
 import { renderReport } from '../../src/eval/report.ts';
 import type { FidelityAtScale, ReportData } from '../../src/eval/reportData.ts';
+import type { EvaluationResult } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
 
 function fidelityAt(scale: number): FidelityAtScale {
@@ -31,6 +35,25 @@ const noise = (count: number) => ({
   height: 12,
   pixels: Uint8Array.from(new Random(count, 'synthetic').uniforms(count * 576, 0, 256)),
 });
+
+/** One disturbance of every kind of picture noise, its change known: half of each image. */
+function perturbed(): EvaluationResult {
+  const changes = new BandChanges(16, 12);
+  const stack = noise(3);
+  for (let i = 0; i < 3; i++) {
+    const image = Float64Array.from(stack.pixels.subarray(i * 576, (i + 1) * 576));
+    const spectra = [1, 0.5].map((gain) =>
+      planeSpectra(
+        image.map((value) => gain * value),
+        { ...stack, channels: 3 },
+      ),
+    );
+    changes.add(i, spectra[0], spectra[1]);
+  }
+  const kinds = ['latent', 'weights', 'weights-layer', 'weights-layer-0', 'jitter', 'frequencies'];
+  const perturbations = kinds.map((kind) => ({ kind, size: 0.1, ...changes.result() }));
+  return perturbationsResult({ images: 3, repeats: 1, perturbations });
+}
 
 let data: Required<ReportData>;
 beforeAll(async () => {
@@ -74,6 +97,7 @@ beforeAll(async () => {
       samples: evaluateImageSets(noise(6), noise(8), { prefix: 'samples_' }).result,
       scaleConsistency: { protocol: '', metrics: { scale_consistency_x4_n8_psnr_db: 41 } },
     },
+    perturbations: perturbed(),
     skipped: [{ name: 'a"b.png', reason: 'not an image' }],
     config: 'name: my\n\n\ndata:\n  path: <here>\n',
     commands: [{ purpose: 'Train', command: 'npm run train -- --set "a=b" && echo' }],
@@ -92,6 +116,7 @@ describe('renderReport', () => {
       'Interpolation',
       'Fidelity per frequency',
       'Samples against training images',
+      'What small disturbances change',
       'Training',
       'Skipped files',
       'Reproduce',

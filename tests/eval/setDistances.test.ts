@@ -3,7 +3,7 @@ import { densityCoverage, expectedCoverage } from '../../src/eval/densityCoverag
 import { kernelDistance } from '../../src/eval/kernelDistance.ts';
 import { expand, laplacianPyramid, reduce } from '../../src/eval/laplacianPyramid.ts';
 import { RANDOM_FEATURES, randomFeatures } from '../../src/eval/randomFeatures.ts';
-import { hasPatches, pyramidPatches, slicedWasserstein } from '../../src/eval/slicedWasserstein.ts';
+import { hasPatches, pyramidPatches, slicedInterval, slicedWasserstein } from '../../src/eval/slicedWasserstein.ts';
 import { Random } from '../../src/random.ts';
 
 const normals = (length: number, step: number) => Float64Array.from(new Random(8, 'synthetic', step).normals(length));
@@ -50,6 +50,31 @@ describe('densityCoverage', () => {
     expect(() => densityCoverage(Float64Array.of(0), Float64Array.of(0, 1, 3), 1, 3)).toThrow('no 3 nearest');
   });
 
+  it('has points for balls around copies, which hold further copies and nothing else', () => {
+    // k = 2: four images at 0 and three at 5 have two copies or more; 7 and 9 have radii 2 and 4.
+    const reference = Float64Array.of(0, 0, 0, 0, 5, 5, 5, 7, 9);
+    const { densities, covered, points } = densityCoverage(Float64Array.of(0, 5, 0.1, 8), reference, 1, 2);
+    expect(points).toBe(7);
+    expect([...covered]).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    // 0 lies in four points that hold three others each, 5 in three that hold two; 8 in the balls of 7 and 9.
+    [4 / 3, 3 / 2, 0, 1].forEach((density, i) => {
+      expect(densities[i]).toBeCloseTo(density, 14);
+    });
+    const same = new Float64Array(40).fill(0.3);
+    expect(densityCoverage(same, same, 2, 5).covered).toEqual(new Float64Array(20).fill(1));
+    expect(mean(densityCoverage(same, same, 2, 5).densities)).toBeCloseTo(20 / 19, 12);
+    expect(
+      mean(
+        densityCoverage(
+          same.map((value) => value + 1e-9),
+          same,
+          2,
+          5,
+        ).covered,
+      ),
+    ).toBe(0);
+  });
+
   it('expects 0.9699 of 200 against 200 images at k = 5, 0.96877 of 10,000, and measures it', () => {
     expect(expectedCoverage(200, 200, 5)).toBeCloseTo(0.9699, 4);
     expect(expectedCoverage(10_000, 10_000, 5)).toBeCloseTo(0.96877, 5);
@@ -91,44 +116,120 @@ describe('laplacianPyramid', () => {
 });
 
 describe('slicedWasserstein', () => {
-  const level = (values: Float64Array) => ({ width: 7, height: 7, patches: values });
+  const directions = (seed = 1) => new Random(seed, 'evaluation');
+  const level = (patches: Float64Array, images = 1, channels = 1) => ({
+    width: 7,
+    height: 7,
+    channels,
+    images,
+    patches,
+  });
+  /** Patches of an image each: pixels of variance 1, `shared` of it common to all pixels of a patch. */
+  const patchesOf = (count: number, shared: number, step: number) => {
+    const [own, common] = [normals(49 * count, 2 * step), normals(count, 2 * step + 1)];
+    return own.map((value, at) => Math.sqrt(1 - shared) * value + Math.sqrt(shared) * common[Math.floor(at / 49)]);
+  };
+  /** √(2/π) times how far apart the standard deviations along a direction are, √((1−s) + s(Σu)²) and 1. */
+  const expected = (shared: number) => {
+    const random = directions();
+    const each = Array.from({ length: 256 }, () => {
+      const unit = Array.from({ length: 49 }, () => random.normal());
+      const sum = unit.reduce((total, value) => total + value) / Math.hypot(...unit);
+      return Math.abs(Math.sqrt(1 - shared + shared * sum ** 2) - 1);
+    });
+    return 1000 * Math.sqrt(2 / Math.PI) * mean(each);
+  };
 
-  it('of a shift by a vector s is 10³ times the mean of |s·u|: √(2/πd)·|s| for d = 49', () => {
-    const patches = normals(49 * 300, 4);
-    const shifted = patches.map((value) => value + 2 / 7); // |s| = 2
-    const distance = slicedWasserstein(level(patches), level(shifted), new Random(1, 'evaluation'), 1);
-    expect(Math.abs(distance / (1000 * 2 * Math.sqrt(2 / (Math.PI * 49))) - 1)).toBeLessThan(0.15);
-    expect(slicedWasserstein(level(patches), level(patches), new Random(1, 'evaluation'), 1)).toBe(0);
+  it('of Gaussian patches is √(2/π) times the mean difference of standard deviations along directions', () => {
+    const [a, b] = [patchesOf(3000, 0.3, 40), patchesOf(3000, 0, 41)];
+    expect(Math.abs(slicedWasserstein(level(a), level(b), directions()).value / expected(0.3) - 1)).toBeLessThan(0.1);
+    expect(slicedWasserstein(level(a), level(a), directions()).value).toBe(0);
   });
 
   it('compares sets of different counts by their quantile functions', () => {
     const once = normals(49 * 40, 5);
     const thrice = Float64Array.from([...once, ...once, ...once]);
-    expect(slicedWasserstein(level(once), level(thrice), new Random(1, 'evaluation'), 1)).toBeLessThan(1e-9);
+    expect(slicedWasserstein(level(once), level(thrice), directions()).value).toBeLessThan(1e-9);
   });
 
-  it('standardises each channel of each level, so that the gain of a whole set does not count', () => {
-    const stack = (gain: number) => ({
+  it('is that of patches standardised per channel, group by group too, so that the gain of a set does not count', () => {
+    const stack = (step: number, gain: number) => ({
       count: 12,
       width: 40,
       height: 33,
-      pixels: normals(12 * 40 * 33 * 3, 6).map((v) => gain * v),
+      pixels: normals(12 * 40 * 33 * 3, step).map((value) => gain * value + 3),
     });
-    const [a, b] = [1, 3].map((gain) => pyramidPatches(stack(gain), new Random(2, 'evaluation'), 240));
+    const draws = (stream: number) => new Random(2, 'evaluation', stream);
+    const [a, louder, b] = [stack(6, 1), stack(6, 3), stack(7, 1)].map((set) => pyramidPatches(set, draws, 240));
     expect(a.map(({ width, height }) => [width, height])).toEqual([
       [40, 33],
       [20, 17],
     ]);
-    for (const [l, { patches }] of a.entries()) {
-      expect(patches).toHaveLength(12 * 20 * 147);
-      for (let channel = 0; channel < 3; channel++) {
-        const values = patches.filter((_, at) => Math.floor((at % 147) / 49) === channel);
-        expect(mean(values)).toBeCloseTo(0, 10);
-        expect(mean(values.map((value) => value ** 2))).toBeCloseTo(1, 10);
+    expect(slicedWasserstein(a[0], louder[0], directions()).value).toBeLessThan(1e-6);
+    const standardised = (patches: Float64Array) => {
+      const channelOf = (at: number) => Math.floor((at % 147) / 49);
+      const channels = [0, 1, 2].map((channel) => patches.filter((_, at) => channelOf(at) === channel));
+      const means = channels.map(mean);
+      const deviations = channels.map((values, c) => Math.sqrt(mean(values.map((value) => (value - means[c]) ** 2))));
+      return patches.map((value, at) => (value - means[channelOf(at)]) / deviations[channelOf(at)]);
+    };
+    const slow = (p: Float64Array, q: Float64Array) => {
+      const random = directions();
+      const sets = [standardised(p), standardised(q)];
+      let total = 0;
+      for (let direction = 0; direction < 256; direction++) {
+        const unit = Array.from({ length: 147 }, () => random.normal());
+        const project = (patches: Float64Array) =>
+          Float64Array.from({ length: patches.length / 147 }, (_, i) =>
+            unit.reduce((sum, value, k) => sum + value * patches[147 * i + k], 0),
+          ).sort();
+        const [x, y] = sets.map(project);
+        total += mean(x.map((value, i) => Math.abs(value - y[i]))) / Math.hypot(...unit);
       }
-      expect(slicedWasserstein(a[l], b[l], new Random(3, 'evaluation'), 3)).toBeLessThan(1e-6);
-    }
+      return (1000 * total) / 256;
+    };
+    const { value, groups } = slicedWasserstein(a[1], b[1], directions(), 3);
+    expect(value).toBeCloseTo(slow(a[1].patches, b[1].patches), 8);
+    const second = (patches: Float64Array) => patches.slice(patches.length / 3, (2 * patches.length) / 3);
+    expect(groups[1]).toBeCloseTo(slow(second(a[1].patches), second(b[1].patches)), 8);
     expect([hasPatches(7, 9), hasPatches(6, 99)]).toEqual([true, false]);
+  });
+
+  it('cuts all sets at the same places, from the same images where there are as many', () => {
+    // Pixels that say where they are, and in which image.
+    const stack = (count: number) => ({
+      count,
+      width: 16,
+      height: 16,
+      channels: 1,
+      pixels: Float64Array.from({ length: count * 256 }, (_, at) => at),
+    });
+    const patches = (count: number, total: number) =>
+      pyramidPatches(stack(count), (stream) => new Random(3, 'evaluation', stream), total)[0].patches;
+    expect(patches(6, 12)).toEqual(patches(6, 12));
+    const place = (values: Float64Array, patch: number) => values[49 * patch] % 256;
+    const [two, three] = [patches(6, 12), patches(5, 15)];
+    for (let image = 0; image < 5; image++) {
+      for (let patch = 0; patch < 2; patch++) {
+        expect(place(three, 3 * image + patch)).toBe(place(two, 2 * image + patch));
+      }
+    }
+  });
+
+  it('has intervals that cover the distance of what the sets were drawn from, 0 too', () => {
+    for (const shared of [0.2, 0]) {
+      const [truth, repetitions] = [expected(shared), 25];
+      let [covered, lower] = [0, 0];
+      for (let repetition = 0; repetition < repetitions; repetition++) {
+        const [a, b] = [patchesOf(800, shared, 100 + 2 * repetition), patchesOf(800, 0, 101 + 2 * repetition)];
+        const [low, high] = slicedInterval(slicedWasserstein(level(a, 800), level(b, 800), directions(), 5));
+        covered += Number(low <= truth && truth <= high);
+        lower += Number(low > 0);
+      }
+      expect(covered / repetitions).toBeGreaterThanOrEqual(0.9);
+      // Where there is a difference, it shows.
+      if (shared > 0) expect(lower).toBe(repetitions);
+    }
   });
 });
 
@@ -138,7 +239,7 @@ describe('randomFeatures', () => {
   it('equal the network written out pixel by pixel', () => {
     let [values, side, inputs] = [image.map((value) => (value - 0.5) / 0.25) as Float64Array, 32, 3];
     for (const [layer, outputs] of [16, 32, 64].entries()) {
-      const weights = new Random(0, 'evaluation', layer + 1).normals(9 * inputs * outputs, Math.sqrt(2 / (9 * inputs)));
+      const weights = new Random(0, 'randomFeatures', layer).normals(9 * inputs * outputs, Math.sqrt(2 / (9 * inputs)));
       const next = new Float64Array((side / 2) ** 2 * outputs);
       for (let at = 0; at < next.length; at++) {
         const [o, x, y] = [at % outputs, Math.floor(at / outputs) % (side / 2), Math.floor(at / outputs / (side / 2))];

@@ -136,4 +136,27 @@ describe('spectralIntervals', () => {
     expect(covered / (3 * trials)).toBeLessThan(0.985);
     expect(lsdCovered / trials).toBeGreaterThan(0.88);
   });
+
+  it.each([
+    [0.35, 1],
+    [1.1, 0.99],
+  ])('cover a true LSD of %d dB in about 95 of 100 draws, more where sampling noise is larger', (lsd, most) => {
+    // As many dB in each of 31 rings, whose sampling noise is 0.56 dB: the LSD of the sets themselves lies above.
+    const bands = ringPartition(64, 64).bands.slice(1, 32);
+    const [trials, count] = [100, 120];
+    let [covered, ownLsd] = [0, 0];
+    for (let trial = 0; trial < trials; trial++) {
+      const random = new Random(12, 'synthetic', trial);
+      const draw = (gainDb: number) =>
+        Float64Array.from({ length: count * 31 }, () => -Math.log(1 - random.uniform()) * 10 ** (gainDb / 10));
+      const sets = { generated: draw(lsd), reference: draw(0) };
+      const [low, high] = spectralIntervals(bands, sets, 0, random).lsdDb;
+      covered += Number(low <= lsd && lsd <= high);
+      const own = { generated: columnMeans(sets.generated, 31), reference: columnMeans(sets.reference, 31) };
+      ownLsd += logSpectralDistance(bands, powerRatiosDb(own, 0)) / trials;
+    }
+    expect(ownLsd).toBeGreaterThan(1.05 * lsd);
+    expect(covered / trials).toBeGreaterThanOrEqual(0.88);
+    expect(covered / trials).toBeLessThanOrEqual(most);
+  });
 });

@@ -47,7 +47,7 @@ describe.each(availableEngines)('conditioners on the %s engine', (engine) => {
           inputs.latents = tf.tensor2d(new Random(3, 'latents').normals(fields * latentSize), [fields, latentSize]);
         // Biases start at zero, where a rectifier of nothing has no derivative: move them.
         for (const name of Object.keys(inputs)) {
-          const shift = new Random(name.length, 'noise').normals(inputs[name].size, 0.05);
+          const shift = new Random(name.length, 'synthetic').normals(inputs[name].size, 0.05);
           inputs[name] = tf.add(inputs[name], tf.tensor(shift, inputs[name].shape));
         }
         const names = Object.keys(inputs);

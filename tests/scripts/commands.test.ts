@@ -116,7 +116,7 @@ describe('training from the command line', () => {
     expect(followed.map(({ step }) => step)).toEqual([30, 60]);
     expect(summary.reconstruction_psnr_db).toBeGreaterThan(5);
     expect(summary.reconstruction_images).toBe(6);
-    expect(summary.reconstruction_x2_psnr_db).toBeGreaterThan(5); // 48 rows hold two times 16
+    expect(summary.reconstruction_x2_psnr_n6_db).toBeGreaterThan(5); // 48 rows hold two times 16
     expect(existsSync(join(path, 'eval', 'reconstruction_x4.json'))).toBe(false);
     expect(evaluated.err).toContain('no ground truth at 4x');
   });
@@ -247,6 +247,15 @@ describe('mistakes', () => {
     ['a size that is none', 'sample', ['--run', 'x', '--size', '12xx', '--out', 'x.png'], 2, /--size/],
     ['an unknown image format', 'sample', ['--run', 'x', '--out', 'x.bmp2'], 2, /use one of \.png/],
     ['a missing option', 'evaluate', [], 2, /--run DIR/],
+    // yargs itself would make 2 of it.
+    [
+      'an option given twice',
+      'sample',
+      ['--run', 'x', '--out', 'x.png', '--seed', '1', '--seed', '1'],
+      2,
+      /^--seed is given twice$/,
+    ],
+    ['a number left out', 'sample', ['--run', 'x', '--seed', '--out', 'x.png'], 2, /^--seed: expected a number$/],
   ];
   it.each(cases)('%s ends in one clear line', async (_, script, args, code, line) => {
     const result = await run(script, ...args);

@@ -99,7 +99,7 @@ describe('evaluate images', () => {
     const said = await evaluate({ ...pairs, generated: 'grey', size: '16', out: 'same.json' });
     expect(said).toContain('all images are grey: measured on one channel');
     const { metrics, images, notes, protocol } = await read('same.json');
-    expect(metrics).toMatchObject({ paired_mse: 0, paired_psnr_db: Infinity, paired_images: 7 });
+    expect(metrics).toMatchObject({ paired_mse_n7: 0, paired_psnr_n7_db: Infinity, paired_images: 7 });
     expect(images![2]).toEqual({ name: '2.png', psnrDb: Infinity, ssim: 1 });
     expect(protocol).toContain('7 images of 16x16x1');
     expect(protocol).toContain('brought to 16x16 by centre crop');

@@ -1,17 +1,19 @@
 /** `evaluate noise` and `evaluate perturb` as a user runs them. */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evaluate } from '../../scripts/evaluate.ts';
 import { evaluateNoise } from '../../scripts/evaluateNoise.ts';
 import { evaluatePerturb } from '../../scripts/evaluatePerturb.ts';
+import { report } from '../../scripts/report.ts';
 import { experimentSchema } from '../../src/config/schema.ts';
 import { UsageError } from '../../src/errors.ts';
 import { readEvaluation } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
 import { trainSession } from '../../src/train/session.ts';
-import { run } from '../support/commands.ts';
+import { launch, run } from '../support/commands.ts';
 
 let folder: string;
 let photo: string;
@@ -64,6 +66,7 @@ describe('evaluate noise', () => {
       [{ draws: 1, out }, '--draws: expected a whole number, 2 or more'],
       [{ image: join(folder, 'missing.png'), out }, 'missing.png: no such file'],
       [{ config: 'configs/quickstart.yaml', out }, 'noise is studied on fits'],
+      [{ clean: folder }, '--clean RUN and --noisy RUN go together'],
       [{}, '--out: say in which folder'],
     ] as const) {
       const defaults = {
@@ -80,6 +83,19 @@ describe('evaluate noise', () => {
       expect((error as Error).message).toContain(message);
       expect((error as Error).message).not.toContain('\n');
     }
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('ends a noise study at once with 130 and nothing half-written', async () => {
+    const out = join(folder, 'interrupted');
+    const long = ['--size', '12', '--steps', '100000', '--encodings', 'basic'];
+    const { child, result } = launch('evaluate', ['noise', '--image', photo, '--out', out, ...long]);
+    child.stderr!.on('data', (data) => {
+      if (String(data).includes('noise study:')) child.kill('SIGINT');
+    });
+    expect((await result).code).toBe(130);
+    expect(await readdir(out)).toEqual([]);
   });
 });
 
@@ -117,6 +133,20 @@ describe('evaluate perturb, and noise of runs', () => {
     expect(metrics['perturb_latent_0.1_n2_change_4-8']).toBeGreaterThan(metrics['perturb_latent_0.01_n2_change_4-8']);
     const jitter = bands.filter(({ perturbation }) => perturbation === 'jitter');
     expect(jitter.some(({ predictedTransfer }) => Number(predictedTransfer) > 0)).toBe(true);
+
+    // Evaluating the run disturbs it too; the report shows what was found, TensorBoard and the summary have the numbers.
+    await evaluate.handler({ run: clean, checkpoint: 'latest', disturbed: 4 });
+    const perturbed = await readEvaluation(join(clean, 'eval', 'perturb.json'));
+    const { modes } = perturbed!.rings!.find(({ kind }) => kind === 'ring')!;
+    expect(modes).toBeGreaterThan(0);
+    expect(perturbed?.protocol).toContain('2 training images, 2 random disturbances of each');
+    const summary = JSON.parse(await readFile(join(clean, 'eval', 'summary.json'), 'utf8'));
+    expect(summary).toMatchObject(perturbed!.metrics);
+    const events = (await readdir(join(clean, 'eval'))).find((name) => name.startsWith('events.'))!;
+    const logged = await readFile(join(clean, 'eval', events), 'latin1');
+    expect(logged).toContain('evaluation/perturb_jitter_0.25_n2_change_4-8');
+    await report.handler({ run: clean, checkpoint: 'latest' });
+    expect(await readFile(join(clean, 'report.html'), 'utf8')).toContain('What small disturbances change');
 
     await evaluateNoise.handler({ clean, noisy });
     const dataset = await readEvaluation(join(noisy, 'eval', 'dataset_noise.json'));

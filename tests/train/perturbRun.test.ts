@@ -5,6 +5,7 @@ import { startEngine } from '../../src/engine/engine.ts';
 import { octavePartition } from '../../src/eval/bands.ts';
 import { planeSpectra } from '../../src/eval/noise.ts';
 import { BandChanges } from '../../src/eval/perturb.ts';
+import { perturbationsResult } from '../../src/eval/perturbStudyData.ts';
 import { predictJitter } from '../../src/eval/theory/jitter.ts';
 import { fullView } from '../../src/grid.ts';
 import { initGenerator, makeGenerator } from '../../src/models/generator.ts';
@@ -13,8 +14,9 @@ import { disposeFields } from '../../src/render/drawableField.ts';
 import { type Model, sampleLatents } from '../../src/render/model.ts';
 import { renderImagesFloat } from '../../src/render/render.ts';
 import { tf } from '../../src/tf.ts';
+import { disposeModel, type OpenedModel } from '../../src/train/model.ts';
 import { pathLength } from '../../src/train/pathLength.ts';
-import { jittered } from '../../src/train/perturbRun.ts';
+import { DISTURBANCES, jittered, perturbRun } from '../../src/train/perturbRun.ts';
 import { randomField } from '../render/randomField.ts';
 
 beforeAll(async () => {
@@ -35,17 +37,18 @@ describe('coordinate jitter of a field', () => {
     const partition = octavePartition(32, 32);
     const [before] = await renderImagesFloat(field, field.training);
     const power = new Float64Array(32 * 32);
-    for (const { re, im } of planeSpectra(before, { width: 32, height: 32, channels: 3 })) {
+    const spectra = (image: Float32Array) => planeSpectra(image, { width: 32, height: 32, channels: 3 });
+    for (const { re, im } of spectra(before)) {
       for (let k = 0; k < power.length; k++) power[k] += re[k] ** 2 + im[k] ** 2;
     }
     const predicted = predictJitter(power, partition, 0.6);
-    const changes = new BandChanges(partition);
+    const changes = new BandChanges(32, 32);
     for (let draw = 0; draw < 150; draw++) {
-      const [after] = await jittered(field, 0.6, new Random(draw, 'evaluation'));
-      changes.add(0, before, after);
+      const after = await jittered(field, 0.6, new Random(draw, 'disturbances'));
+      changes.add(0, spectra(before), spectra(after));
     }
     let compared = 0;
-    for (const [b, band] of changes.result(new Random(0, 'evaluation')).entries()) {
+    for (const [b, band] of changes.result().bands.entries()) {
       if (!(band.modes > 20) || band.kind === 'corner') continue;
       compared++;
       expect(band.relativeChange / predicted.relativeChange[b]).toBeCloseTo(1, 1);
@@ -53,6 +56,74 @@ describe('coordinate jitter of a field', () => {
     }
     expect(compared).toBeGreaterThan(1);
     disposeFields(field);
+  });
+});
+
+describe('disturbances of a run', () => {
+  /** A fit of some images that are all the same. */
+  function fitOf(images: number): OpenedModel {
+    const experiment = experimentSchema.parse({
+      objective: 'fit',
+      data: { size: 16 },
+      model: {
+        encoding: { kind: 'gaussian', frequencies: 6, sigma: 2 },
+        field: { width: 6, depth: 1, output: 'linear' },
+        conditioner: { kind: 'direct' },
+      },
+    });
+    const generator = makeGenerator(experiment.model, 0);
+    const one = initGenerator(generator, 0);
+    const parameters = Object.fromEntries(
+      Object.entries(one).map(([name, tensor]) => {
+        const repeats = [images, ...tensor.shape.slice(1).map(() => 1)];
+        const tiled = tf.tile(tensor, repeats);
+        tensor.dispose();
+        return [name, tiled];
+      }),
+    );
+    return {
+      generator,
+      parameters,
+      experiment,
+      step: 0,
+      checkpoint: '',
+      training: fullView(16, 16),
+      imageNames: Array.from({ length: images }, (_, i) => `${i}`),
+    };
+  }
+  const options = { ...DISTURBANCES, repeats: 1, seed: 0 };
+
+  it('are independent for each image, of every kind, so that intervals do not shrink to nothing', async () => {
+    const model = fitOf(6);
+    const study = await perturbRun(model, { ...options, images: 6 });
+    const kinds = study.perturbations.map(({ kind }) => kind);
+    expect(new Set(kinds)).toEqual(
+      new Set(['weights', 'weights-layer', 'weights-layer-0', 'weights-layer-1', 'jitter', 'frequencies']),
+    );
+    for (const { kind, bands } of study.perturbations) {
+      // The images are the same; only their disturbances differ.
+      for (const { modes, relativeChangeLow, relativeChangeHigh } of bands) {
+        if (modes > 8) expect(relativeChangeHigh / relativeChangeLow, kind).toBeGreaterThan(1.01);
+      }
+    }
+    const { bands = [], rings = [], intervals, metrics } = perturbationsResult(study);
+    expect(Object.keys(intervals!)).toEqual(Object.keys(metrics));
+    for (const entry of [...bands, ...rings]) {
+      expect(entry.modes).toBeGreaterThan(0);
+      expect(entry.toCyclesPerPixel).toBeGreaterThanOrEqual(entry.fromCyclesPerPixel);
+    }
+    disposeModel(model);
+  });
+
+  it('of one image do not depend on which others are disturbed, and have intervals over repeats', async () => {
+    const [one, several] = [fitOf(1), fitOf(3)];
+    const alone = await perturbRun(one, { ...options, images: 1, repeats: 4 });
+    const again = await perturbRun(several, { ...options, images: 1, repeats: 4 });
+    expect(again.perturbations).toEqual(alone.perturbations);
+    const { intervals, metrics } = perturbationsResult(alone);
+    expect(Object.keys(intervals!)).toEqual(Object.keys(metrics));
+    disposeModel(one);
+    disposeModel(several);
   });
 });
 
@@ -80,7 +151,6 @@ describe('path length', () => {
       training: fullView(8, 8),
       imageNames: Array.from({ length: 10 }, (_, i) => `${i}`),
     };
-    const partition = octavePartition(8, 8);
     const matrix = await parameters['head.1.bias'].data(); // [3,3]
     const [pairs, seed] = [20, 3];
     const ends = await sampleLatents(model, { seed, count: 2 * pairs });
@@ -93,10 +163,11 @@ describe('path length', () => {
       }
     }
     for (const epsilon of [0.01, 0.5]) {
-      const { bands } = await pathLength(model, partition, { pairs, epsilon, seed });
+      const { bands, rings } = await pathLength(model, { pairs, epsilon, seed });
+      expect(rings[0].pathLength).toBeCloseTo(bands[0].pathLength, 12);
       expect(bands[0].name).toBe('dc');
       expect(bands[0].pathLength / expected).toBeCloseTo(1, 3);
-      expect(bands[0].low).toBeLessThan(bands[0].pathLength);
+      expect(bands[0].pathLengthLow).toBeLessThan(bands[0].pathLength);
       for (const band of bands.slice(1)) expect(band.pathLength / expected).toBeLessThan(1e-6);
     }
   });

@@ -3,10 +3,11 @@
  * (tensorflow/core/util/event.proto). A record is its length (uint64), the masked CRC-32C of the length, the message,
  * and the masked CRC-32C of the message.
  */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileError } from '../../fileErrors.ts';
+import { makeFolder } from '../../makeFolder.ts';
 import { AppendFile } from '../appendFile.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import {
@@ -68,7 +69,7 @@ export class EventWriter {
    */
   static async open(folder: string, { startStep }: { startStep?: number } = {}): Promise<EventWriter> {
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       const writer = new EventWriter(AppendFile.open(join(folder, await newFileName(folder)), { mustBeNew: true }));
       writer.event(0, stringField(3, 'brain.Event:2'));
       // Readers drop steps from the START event's own on, and do so from the second START in a folder on; so the first
