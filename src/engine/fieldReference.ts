@@ -14,10 +14,14 @@ export const LEAKY_SLOPE = 0.2;
 function batchedProduct(x: Tensor, kernel: Tensor3D): Tensor3D {
   if (x.rank === 3) return tf.matMul(x as Tensor3D, kernel); // [B,P,O]
   const shared = tf.expandDims(x, 0) as Tensor3D; // [1,P,I]
-  const op = tf.customGrad((...inputs: unknown[]) => ({
-    value: tf.matMul(shared, inputs[0] as Tensor3D), // [B,P,O]
-    gradFunc: (dy: Tensor) => [tf.matMul(shared, dy as Tensor3D, true, false)], // [B,I,O]
-  }));
+  const op = tf.customGrad((...inputs: unknown[]) => {
+    const [weights, save] = inputs as [Tensor3D, (tensors: Tensor[]) => void];
+    save([shared]); // a tidy around this may dispose it before the gradient is asked for
+    return {
+      value: tf.matMul(shared, weights), // [B,P,O]
+      gradFunc: (dy: Tensor, saved: Tensor[]) => [tf.matMul(saved[0] as Tensor3D, dy as Tensor3D, true, false)], // [B,I,O]
+    };
+  });
   return op(kernel) as Tensor3D;
 }
 

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine } from '../../src/engine/engine.ts';
 import { type FieldSpec, type FieldWeights, fieldForward, fieldLoss } from '../../src/engine/field.ts';
 import { referenceForward, referenceLoss } from '../../src/engine/fieldReference.ts';
@@ -192,6 +192,25 @@ describe.each(availableEngines)('the field operation on the %s engine', (engine)
       fieldLoss(spec, weights, x, y).dispose();
     }
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('gives no op a tensor that is disposed, which only some engines forgive', () => {
+    const { spec, tensors } = setUp(cases[6]);
+    const { weights, x, y } = tensors();
+    const disposed: string[] = [];
+    const original = tf.engine().runKernel;
+    const spy = vi.spyOn(tf.engine(), 'runKernel').mockImplementation((name, inputs, attributes) => {
+      if (Object.values(inputs).some((input) => (input as Tensor).isDisposed)) disposed.push(name);
+      return original.call(tf.engine(), name, inputs, attributes);
+    });
+    const asWeights = (w: Tensor[]) => ({
+      kernels: w.slice(0, spec.layers.length) as Tensor3D[],
+      biases: w.slice(spec.layers.length) as Tensor2D[],
+    });
+    tf.grads((...w: Tensor[]) => fieldLoss(spec, asWeights(w), x, y))([...weights.kernels, ...weights.biases]);
+    expect(spy).toHaveBeenCalled();
+    spy.mockRestore();
+    expect(disposed).toEqual([]);
   });
 
   it('refuses weights and features of other shapes, naming both', () => {

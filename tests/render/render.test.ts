@@ -59,7 +59,9 @@ describe.each(availableEngines)('the renderer on engine %s', (engine) => {
     disposeFields(field);
   });
 
-  it('gives the same bits whatever the chunk size', async () => {
+  it("gives the same bits whatever the chunk size, or all but the last two where they are TensorFlow's", async () => {
+    // TensorFlow computes what is left over at the end of an array in another way than the vectors before it.
+    const allowed = engine === 'tensorflow' ? 2 ** -23 : 0;
     const field = randomField({ fields: 2, frequencies: 33, hidden: [13] });
     const cases: [width: number, height: number, options: RenderOptions][] = [
       [270, 67, {}],
@@ -70,7 +72,9 @@ describe.each(availableEngines)('the renderer on engine %s', (engine) => {
       const whole = await renderImagesFloat(field, view, options);
       for (const maxPoints of [1, 1000, 5000]) {
         const chunked = await renderImagesFloat(field, view, { ...options, maxPoints });
-        expect(chunked.map((image, b) => largestDifference(image, whole[b]))).toEqual([0, 0]);
+        chunked.forEach((image, b) => {
+          expect(largestDifference(image, whole[b])).toBeLessThanOrEqual(allowed);
+        });
       }
     }
     disposeFields(field);
