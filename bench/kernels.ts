@@ -4,6 +4,7 @@
  */
 import type { Addon } from '../src/engine/native/addon.ts';
 import { Random } from '../src/random.ts';
+import { convolutionFloat64, fieldFloat64 } from './float64.ts';
 import { requireCorrect } from './measure.ts';
 
 const random = new Random(1, 'synthetic');
@@ -30,57 +31,24 @@ export function fieldBench(addon: Addon, { hidden, fields, points }: FieldWork) 
     addon.field(1, widths, 0, 0, 1, true, true, fields, points, kernels, biases, features, targets, ...output);
   };
   run();
-  checkField();
+  const last = fields - 1; // loss and every gradient of the last field are checked
+  const part = (array: Float32Array, size: number) => array.subarray(last * size, fields * size);
+  const expected = fieldFloat64(
+    widths,
+    {
+      kernels: layers.map(({ inputs, outputs }, l) => part(kernels[l], inputs * outputs)),
+      biases: layers.map(({ outputs }, l) => part(biases[l], outputs)),
+    },
+    features,
+    part(targets, points * 3),
+  );
+  requireCorrect('the field loss', losses.subarray(last), [expected.squaredError / (points * 3)]);
+  expected.kernels.forEach((gradient, l) => {
+    const mean = gradient.map((value) => value / (points * 3 * fields));
+    requireCorrect(`the field gradient of layer ${l}`, part(kernelGradients[l], gradient.length), mean, 1e-4);
+  });
   const perPoint = layers.reduce((sum, { inputs, outputs }, l) => sum + 2 * inputs * outputs * (l === 0 ? 2 : 3), 0);
   return { run, amount: perPoint * fields * points };
-
-  /** Loss and every gradient of the last field, by loops in float64. */
-  function checkField() {
-    const field = fields - 1;
-    const part = (array: Float32Array, size: number) => array.subarray(field * size, (field + 1) * size);
-    const gradients = layers.map(({ inputs, outputs }) => new Float64Array(inputs * outputs));
-    let loss = 0;
-    for (let p = 0; p < points; p++) {
-      const activations: Float64Array[] = [Float64Array.from(features.subarray(p * widths[0], (p + 1) * widths[0]))];
-      layers.forEach(({ inputs, outputs }, l) => {
-        const kernel = part(kernels[l], inputs * outputs);
-        const y = Float64Array.from(part(biases[l], outputs));
-        for (let i = 0; i < inputs; i++) {
-          const x = activations[l][i];
-          for (let o = 0; o < outputs; o++) y[o] += x * kernel[i * outputs + o];
-        }
-        activations.push(y.map((z) => (l === layers.length - 1 ? 1 / (1 + Math.exp(-z)) : Math.max(0, z))));
-      });
-      let delta = activations[layers.length].map((y, c) => {
-        const difference = y - part(targets, points * 3)[p * 3 + c];
-        loss += difference ** 2;
-        return (2 * difference * y * (1 - y)) / (points * 3 * fields);
-      });
-      for (let l = layers.length - 1; l >= 0; l--) {
-        const { inputs, outputs } = layers[l];
-        const kernel = part(kernels[l], inputs * outputs);
-        const x = activations[l];
-        const below = new Float64Array(inputs);
-        for (let i = 0; i < inputs; i++) {
-          if (l > 0 && x[i] === 0) continue; // a closed rectifier passes nothing either way
-          for (let o = 0; o < outputs; o++) {
-            gradients[l][i * outputs + o] += x[i] * delta[o];
-            below[i] += kernel[i * outputs + o] * delta[o];
-          }
-        }
-        delta = below;
-      }
-    }
-    requireCorrect('the field loss', losses.subarray(field), [loss / (points * 3)]);
-    layers.forEach(({ inputs, outputs }, l) => {
-      requireCorrect(
-        `the field gradient of layer ${l}`,
-        part(kernelGradients[l], inputs * outputs),
-        gradients[l],
-        1e-4,
-      );
-    });
-  }
 }
 
 /** A square matrix product; some rows are checked. */
@@ -111,37 +79,10 @@ export function convolutionBench(addon: Addon, images = 16) {
     addon.conv(2, extents, x, null, dy, dFilter);
   };
   run();
-  const at = (image: number, row: number, column: number) => {
-    const inside = row >= 0 && row < size && column >= 0 && column < size;
-    return inside ? ((image * size + row) * size + column) * channels : -1;
-  };
-  const places = [at(0, 0, 0), at(images - 1, 13, 31), at(images >> 1, 31, 7)];
-  const [outputs, inputs] = [new Float64Array(places.length * channels), new Float64Array(places.length * channels)];
-  const filters = new Float64Array(9 * channels); // of input channel 3
-  for (let pixel = 0; pixel < images * size * size; pixel++) {
-    const [image, row, column] = [Math.floor(pixel / size ** 2), Math.floor(pixel / size) % size, pixel % size];
-    for (let tap = 0; tap < 9; tap++) {
-      const from = at(image, row + Math.floor(tap / 3) - 1, column + (tap % 3) - 1);
-      if (from < 0) continue;
-      for (let o = 0; o < channels; o++) filters[tap * channels + o] += x[from + 3] * dy[pixel * channels + o];
-      for (let i = 0; i < channels; i++) {
-        const w = (tap * channels + i) * channels;
-        const [output, input] = [places.indexOf(pixel * channels), places.indexOf(from)];
-        if (output < 0 && input < 0) continue;
-        for (let o = 0; o < channels; o++) {
-          if (output >= 0) outputs[output * channels + o] += x[from + i] * filter[w + o];
-          if (input >= 0) inputs[input * channels + i] += dy[pixel * channels + o] * filter[w + o];
-        }
-      }
-    }
-  }
-  const pick = (values: Float32Array) => places.flatMap((place) => [...values.subarray(place, place + channels)]);
-  requireCorrect('the convolution', pick(y), outputs);
-  requireCorrect('the gradient of its input', pick(dx), inputs);
-  const third = Float32Array.from(filters, (_, i) => {
-    return dFilter[(Math.floor(i / channels) * channels + 3) * channels + (i % channels)];
-  });
-  requireCorrect('the gradient of its filter', third, filters, 1e-4);
+  const expected = convolutionFloat64({ images, size, channels, x, dy, filter });
+  requireCorrect('the convolution', expected.pick(y), expected.outputs);
+  requireCorrect('the gradient of its input', expected.pick(dx), expected.inputs);
+  requireCorrect('the gradient of its filter', expected.pickFilter(dFilter), expected.filters, 1e-4);
   return { run, amount: 3 * 2 * images * size ** 2 * 9 * channels ** 2 };
 }
 

@@ -4,10 +4,10 @@ import { fullView } from '../src/grid.ts';
 import { fieldWeights, makeGenerator } from '../src/models/generator.ts';
 import { Random } from '../src/random.ts';
 import { renderRows } from '../src/render/render.ts';
-import { type Tensor2D, type Tensor3D, tf } from '../src/tf.ts';
+import { type Tensor2D, tf } from '../src/tf.ts';
 import type { Batch } from '../src/train/batch.ts';
 import { initialState } from '../src/train/state.ts';
-import { applyGradients, lossAndGradients } from '../src/train/step.ts';
+import { Stepper } from '../src/train/stepper.ts';
 
 /** Latent 128 → mapping 256, 256 → hypernetwork → field 128→64→64→64→3: 4.6 million values to train, as the peers have. */
 export const STEP_EXPERIMENT: Experiment = experimentSchema.parse({
@@ -30,21 +30,22 @@ export async function trainSteps(steps: number): Promise<{ seconds: number[]; fi
   const targets = random.uniforms(fields * points * 3, 0, 1);
   const seconds: number[] = [];
   let firstLoss = Number.NaN;
+  const stepper = new Stepper(STEP_EXPERIMENT, generator, state, {
+    inputsAt: (step) => ({
+      images: { values: Int32Array.from({ length: fields }, (_, i) => (i * 7 + step) % IMAGES), shape: [fields] },
+      features: { values: features, shape: [points, 128] },
+      targets: { values: targets, shape: [fields, points, 3] },
+    }),
+    assemble: (tensors) => tensors as unknown as Batch,
+    visitsAfter: () => 1,
+  });
   for (let step = 0; step <= steps; step++) {
     const start = performance.now();
-    const batch: Batch = {
-      images: Int32Array.from({ length: fields }, (_, i) => (i * 7 + step) % IMAGES),
-      features: tf.tensor2d(features, [points, 128]) as Tensor2D,
-      targets: tf.tensor3d(targets, [fields, points, 3]) as Tensor3D,
-      visits: 1,
-    };
-    const result = lossAndGradients(STEP_EXPERIMENT, generator, state, batch);
-    const [loss] = await result.loss.data();
-    applyGradients(STEP_EXPERIMENT, state, result.gradients, batch);
-    tf.dispose([result.loss, result.meanSquaredError, result.gradients, batch.features, batch.targets] as never);
+    const [{ loss }] = await stepper.step();
     if (step === 0) firstLoss = loss;
     else seconds.push((performance.now() - start) / 1000);
   }
+  stepper.dispose();
   const values = Object.values(state.adam).reduce((sum, { parameter }) => sum + parameter.size, 0);
   tf.dispose([state.adam, state.averages] as never);
   return { seconds, firstLoss, values };

@@ -13,9 +13,11 @@ export const doctor: Command = {
     for (const engine of ENGINES) {
       const availability = await engine.probe();
       if (availability.available) {
-        const mark = chosen === undefined ? 'used by --engine auto' : 'available';
-        chosen ??= engine.name;
-        console.log(`✓ ${engine.name.padEnd(12)} ${mark}: ${engine.description}; ${availability.detail}`);
+        const { detail, onlyByName } = availability;
+        const mark = chosen === undefined && !onlyByName ? 'used by --engine auto' : 'available';
+        if (!onlyByName) chosen ??= engine.name;
+        const passedOver = onlyByName ? `; not for --engine auto: ${onlyByName}` : '';
+        console.log(`✓ ${engine.name.padEnd(12)} ${mark}: ${engine.description}; ${detail}${passedOver}`);
       } else {
         console.log(`✗ ${engine.name.padEnd(12)} ${availability.reason}; ${availability.remedy}`);
       }

@@ -122,6 +122,10 @@ const trainSchema = z.strictObject({
     .nonnegative()
     .default(1e-4)
     .describe('weight of the mean squared norm of the latents in the loss'),
+  precision: z
+    .enum(['float32', 'mixed'])
+    .default('float32')
+    .describe('mixed: 16-bit products with 32-bit sums in the field, on GPUs with matrix units; elsewhere as float32'),
   latentNoise: z
     .number()
     .nonnegative()
@@ -144,6 +148,11 @@ const evaluateSchema = z.strictObject({
     .nonnegative()
     .default(1000)
     .describe('random samples compared with the training images (never more than there are of those); 0: none'),
+  disturbed: z
+    .int()
+    .nonnegative()
+    .default(16)
+    .describe('images whose latents, weights, coordinates and frequencies are disturbed (fewer images: more often); 0: none'),
 });
 
 export const experimentSchema = z

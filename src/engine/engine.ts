@@ -2,14 +2,18 @@
  * Which device computes. An engine is a TensorFlow.js backend that may bring fused kernels of its own
  * (`registerFieldKernel`, `registerOptimizerKernel`), so that every model is written once, in TensorFlow.js ops.
  *
- * `native`, `webgpu` and `tensorflow` plug in here: one more file that exports an `Engine`, one more line in ENGINES.
+ * Engines plug in here: one more file that exports an `Engine`, one more line in ENGINES.
  */
 import { messageOf, UsageError } from '../errors.ts';
 import { javascriptEngine } from './javascript.ts';
 import { nativeEngine } from './native/native.ts';
+import { tensorflowEngine } from './tensorflow/tensorflow.ts';
 import { wasmEngine } from './wasm/wasm.ts';
+import { webgpuEngine } from './webgpu/webgpu.ts';
 
-export type Availability = { available: true; detail: string } | { available: false; reason: string; remedy: string };
+export type Availability =
+  /** `onlyByName`: why `auto` passes it over, where it does. */
+  { available: true; detail: string; onlyByName?: string } | { available: false; reason: string; remedy: string };
 
 export interface Engine {
   name: string;
@@ -21,8 +25,8 @@ export interface Engine {
   start(): Promise<void>;
 }
 
-/** In the order in which `auto` tries them. */
-export const ENGINES: readonly Engine[] = [nativeEngine, wasmEngine, javascriptEngine];
+/** In the order in which `auto` tries them; an engine of a GPU only where it has one. */
+export const ENGINES: readonly Engine[] = [tensorflowEngine, webgpuEngine, nativeEngine, wasmEngine, javascriptEngine];
 
 export const ENGINE_NAMES: readonly string[] = ['auto', ...ENGINES.map((engine) => engine.name)];
 
@@ -45,8 +49,8 @@ export async function startEngine(name = 'auto'): Promise<Engine> {
   const failures: string[] = [];
   for (const engine of ENGINES) {
     const availability = await engine.probe();
-    if (!availability.available) {
-      failures.push(`${engine.name}: ${availability.reason}`);
+    if (!availability.available || availability.onlyByName) {
+      failures.push(`${engine.name}: ${availability.available ? availability.onlyByName : availability.reason}`);
       continue;
     }
     try {

@@ -12,6 +12,8 @@ import type { FourierGrid, GridRows } from './gridFeatures.ts';
 /** Kernels name an activation by its place in this list. */
 export const ACTIVATIONS = ['relu', 'leakyRelu', 'gelu', 'sine', 'finer', 'gaussian'] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
+export const PRECISIONS = ['float32', 'mixed'] as const;
+export type Precision = (typeof PRECISIONS)[number];
 export type OutputActivation = 'linear' | 'sigmoid';
 
 export interface FieldLayerShape {
@@ -34,6 +36,11 @@ export interface FieldSpec {
    */
   omega: number;
   output: OutputActivation;
+  /**
+   * What `fieldLoss` multiplies with, where the engine can: `mixed` rounds weights, activations and deltas to 16 bits and
+   * sums in 32 (Micikevicius et al. 2018). Absent, and elsewhere: 32 bits throughout.
+   */
+  precision?: Precision;
 }
 
 /** Weights of B fields: per layer a kernel [B, inputs, outputs] and a bias [B, outputs]. */
@@ -65,9 +72,9 @@ export interface FieldKernel {
   forwardOnGrid?(spec: FieldSpec, weights: FieldWeights, grid: FourierGrid, rows: GridRows): Tensor3D;
   /**
    * Gradients of a function of the field's output with respect to the weights and, where wanted, the features, from its
-   * gradient with respect to that output [B,P,C]. The reference serves where a kernel has none.
+   * gradient with respect to that output [B,P,C].
    */
-  gradients?(
+  gradients(
     spec: FieldSpec,
     weights: FieldWeights,
     features: Tensor,
@@ -150,10 +157,7 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
   const op = tf.customGrad((...inputs: unknown[]) => {
     const save = inputs.pop() as (tensors: Tensor[]) => void;
     save(inputs as Tensor[]);
-    const reference = (...tensors: Tensor[]) =>
-      referenceForward(spec, asWeights(tensors, layerCount), perField ? tensors[2 * layerCount] : features);
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
-      if (!kernel.gradients) return tf.grads(reference)(saved, dy);
       const input = perField ? saved[2 * layerCount] : features;
       const gradients = kernel.gradients(spec, asWeights(saved, layerCount), input, dy as Tensor3D, perField);
       return [...gradients.kernels, ...gradients.biases, ...(gradients.features ? [gradients.features] : [])];

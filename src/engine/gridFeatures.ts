@@ -1,5 +1,5 @@
 /** Fourier features of a grid of pixels, where the engine in use brings a kernel for them. */
-import { type Tensor2D, tf } from '../tf.ts';
+import { type Tensor1D, type Tensor2D, tf } from '../tf.ts';
 
 /** A separable grid: phases 2π(fx·x + fy·y). */
 export interface FourierGrid {
@@ -20,8 +20,12 @@ export interface GridRows {
 /** Some pixels of a grid: whole rows, or row-major indices. */
 export type GridPixels = GridRows | Int32Array;
 
-/** Features [P,2K], all sines and then all cosines of a pixel. */
-export type GridFeatureKernel = (grid: FourierGrid, pixels: GridPixels) => Tensor2D;
+export interface GridFeatureKernel {
+  /** Features [P,2K], all sines and then all cosines of a pixel. */
+  encode(grid: FourierGrid, pixels: GridPixels): Tensor2D;
+  /** The same for pixels whose row-major indices (int32) are on the device already. */
+  encodeAt?(grid: FourierGrid, pixels: Tensor1D): Tensor2D;
+}
 
 const kernels = new Map<string, GridFeatureKernel>();
 

@@ -1,5 +1,5 @@
 /** Adam and exponential moving averages: one pass over memory where the engine brings one, composed ops elsewhere. */
-import { type Tensor, tf } from '../tf.ts';
+import { type Tensor, type Tensor1D, tf } from '../tf.ts';
 
 export interface AdamHyperparameters {
   learningRate: number;
@@ -17,11 +17,35 @@ export interface AdamState {
   secondMoment: Tensor;
 }
 
-/** A fused implementation. Both functions own the state they are given: they may write in place or dispose it. */
+/** A parameter with its moments, its average where it has one, and its gradient where it is to be updated. */
+export interface Trained {
+  state: AdamState;
+  average?: Tensor;
+  gradient?: Tensor;
+}
+
+/**
+ * What all parameters are updated with. `values` holds the same numbers on the device (`updateValues`), for engines that
+ * record a step and repeat it with other values; `guard` is the loss: where it is not finite, such an engine changes
+ * nothing.
+ */
+export interface UpdateOptions {
+  hyperparameters: AdamHyperparameters;
+  /** average ← decay·average + (1−decay)·parameter */
+  decay: number;
+  values: Tensor1D;
+  guard: Tensor;
+}
+
+/** A fused implementation. Its functions own the state they are given: they may write in place or dispose it. */
 export interface OptimizerKernel {
   adam(state: AdamState, gradient: Tensor, hyperparameters: AdamHyperparameters): AdamState;
   /** average ← decay·average + (1−decay)·value */
   ema(average: Tensor, value: Tensor, decay: number): Tensor;
+  /** Both over all parameters at once. */
+  updateAll?(parameters: readonly Trained[], options: UpdateOptions): Trained[];
+  /** Adam on some rows of a table [N,D]: `rows` [B] int32, gradient [B,D]; the other rows keep values and moments. */
+  updateRows?(table: AdamState, rows: Tensor1D, gradient: Tensor, options: UpdateOptions): AdamState;
 }
 
 const optimizerKernels = new Map<string, OptimizerKernel>();
@@ -31,19 +55,68 @@ export function registerOptimizerKernel(backendName: string, kernel: OptimizerKe
   optimizerKernels.set(backendName, kernel);
 }
 
+const kernelInUse = () => optimizerKernels.get(tf.getBackend());
+
 /**
  * One Adam update (Kingma & Ba 2015, algorithm 1, ε outside the root as in PyTorch). Consumes `state`: use only what
  * is returned. The gradient is left alone.
  */
 export function adamUpdate(state: AdamState, gradient: Tensor, hyperparameters: AdamHyperparameters): AdamState {
-  const kernel = optimizerKernels.get(tf.getBackend());
-  return (kernel?.adam ?? referenceAdam)(state, gradient, hyperparameters);
+  return (kernelInUse()?.adam ?? referenceAdam)(state, gradient, hyperparameters);
 }
 
 /** average ← decay·average + (1−decay)·value. Consumes `average`. */
 export function emaUpdate(average: Tensor, value: Tensor, decay: number): Tensor {
-  const kernel = optimizerKernels.get(tf.getBackend());
-  return (kernel?.ema ?? referenceEma)(average, value, decay);
+  return (kernelInUse()?.ema ?? referenceEma)(average, value, decay);
+}
+
+/** Adam and averages over all parameters. Consumes states and averages; gradients are left alone. */
+export function updateAll(parameters: readonly Trained[], options: UpdateOptions): Trained[] {
+  const kernel = kernelInUse();
+  if (kernel?.updateAll) return kernel.updateAll(parameters, options);
+  return parameters.map(({ state, average, gradient }) => {
+    const updated = gradient ? adamUpdate(state, gradient, options.hyperparameters) : state;
+    return { state: updated, average: average && emaUpdate(average, updated.parameter, options.decay) };
+  });
+}
+
+/**
+ * Adam on the rows of a table [N,D] that a batch touched; the others keep their values and moments (a dense update would
+ * move them by stale momentum). Consumes `table`.
+ *
+ * @param rows [B] int32, each row once.
+ * @param gradient [B,D]
+ */
+export function updateRows(table: AdamState, rows: Tensor1D, gradient: Tensor, options: UpdateOptions): AdamState {
+  const kernel = kernelInUse();
+  if (kernel?.updateRows) return kernel.updateRows(table, rows, gradient, options);
+  const part = (whole: Tensor) => tf.gather(whole, rows);
+  const { parameter, firstMoment, secondMoment } = table;
+  const gathered = {
+    parameter: part(parameter),
+    firstMoment: part(firstMoment),
+    secondMoment: part(secondMoment),
+  };
+  const updated = adamUpdate(gathered, gradient, options.hyperparameters);
+  const put = (whole: Tensor, rowsOfIt: Tensor): Tensor => {
+    const next = tf.tidy(() => tf.tensorScatterUpdate(whole, tf.expandDims(rows, 1), rowsOfIt));
+    tf.dispose([whole, rowsOfIt]);
+    return next;
+  };
+  return {
+    parameter: put(parameter, updated.parameter),
+    firstMoment: put(firstMoment, updated.firstMoment),
+    secondMoment: put(secondMoment, updated.secondMoment),
+  };
+}
+
+/** The numbers of an update in the order in which kernels read `UpdateOptions.values`. */
+export function updateValues(
+  { learningRate, beta1, beta2, epsilon, step }: AdamHyperparameters,
+  decay: number,
+): Float32Array {
+  const [stepSize, rootCorrection] = [learningRate / (1 - beta1 ** step), 1 / Math.sqrt(1 - beta2 ** step)];
+  return Float32Array.of(stepSize, rootCorrection, beta1, beta2, epsilon, decay, 1 - beta1, 1 - beta2);
 }
 
 export function referenceAdam(state: AdamState, gradient: Tensor, hyperparameters: AdamHyperparameters): AdamState {

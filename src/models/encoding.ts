@@ -138,7 +138,7 @@ export function makeGridEncoder(encoding: Encoding, view: View, attenuation?: Fl
   };
   const tensor = (chosen: GridPixels): Tensor2D => {
     const kernel = grid && gridFeatureKernel();
-    if (kernel) return kernel(grid, chosen);
+    if (kernel) return kernel.encode(grid, chosen);
     const features = chosen instanceof Int32Array ? pixels(chosen) : rows(chosen.firstRow, chosen.rowCount);
     return tf.tensor2d(features, [features.length / count, count]);
   };

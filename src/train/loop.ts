@@ -1,7 +1,8 @@
 /**
  * The training loop, top to bottom:
  *
- *   resume or start → each step: batch → loss and gradients → Adam and averages → log → samples → checkpoint → final
+ *   resume or start → each step: batch → loss and gradients → Adam and averages (stepper.ts) → log → samples →
+ *   checkpoint → final
  *
  * Everything random is a function of (seed, step), so a resumed run continues as if it had never stopped.
  */
@@ -11,14 +12,13 @@ import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { RunError } from '../errors.ts';
 import { makeGenerator } from '../models/generator.ts';
-import { tf } from '../tf.ts';
 import { Batches } from './batch.ts';
 import { CheckpointStore } from './checkpoints.ts';
 import { checkpointMetadata, requireSameRun } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 import { RunLog } from './runLog.ts';
 import { disposeState, initialState, restoreState, stateTensors, type TrainState } from './state.ts';
-import { applyGradients, lossAndGradients } from './step.ts';
+import { disposeDetails, type StepLoss, Stepper } from './stepper.ts';
 
 export interface TrainOptions {
   experiment: Experiment;
@@ -57,6 +57,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const metadata = checkpointMetadata(experiment, images);
   const state = initialState(experiment, generator, images.count);
   const batches = new Batches(experiment, generator, images);
+  const stepper = new Stepper(experiment, generator, state, batches);
   let log: RunLog | undefined;
   let [finished, saved] = [false, 0];
   try {
@@ -78,7 +79,16 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
     let bestPsnr = log.bestPsnr;
     const started = performance.now();
 
+    /** Every update's loss comes by here, on a GPU a few steps late. */
+    const look = async (losses: readonly StepLoss[]) => {
+      for (const { step, loss } of losses) {
+        if (!Number.isFinite(loss)) throw await divergence(loss, step, log, checkpoints);
+        log?.progress(step, loss);
+      }
+    };
+
     const save = async (best: boolean) => {
+      await look(await stepper.settle());
       log?.flush();
       await saveCheckpoint(checkpoints, state, metadata, best);
       saved = state.step;
@@ -88,25 +98,16 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
       await eventLoopTurn(); // lets Ctrl-C in: nothing else in a step waits on a CPU engine
       if (signal?.aborted) break;
 
-      const batch = batches.at(state.step);
-      const result = lossAndGradients(experiment, generator, state, batch);
       const logged = (state.step + 1) % settings.logEverySteps === 0 || state.step + 1 === settings.steps;
-      // Copies of the parameters, to see how far the update moves them.
-      const before = tf.tidy(() =>
-        logged ? Object.values(state.adam).map(({ parameter }) => tf.add(parameter, 0)) : [],
-      );
-      try {
-        const [loss] = await result.loss.data();
-        if (!Number.isFinite(loss)) throw await divergence(loss, state, log, checkpoints);
-        applyGradients(experiment, state, result.gradients, batch);
-        log.progress(state.step, loss);
-        if (logged) await log.step(state, result, before);
-      } finally {
-        tf.dispose([before, result.loss, result.meanSquaredError, result.gradients]);
-        batches.release(batch);
-      }
+      if (logged) {
+        const { losses, details } = await stepper.stepWithDetails();
+        await look(losses);
+        if (details) await log.step(state, details);
+        disposeDetails(details);
+      } else await look(await stepper.step());
 
       if (state.step % settings.sampleEverySteps === 0 || state.step === settings.steps) {
+        await look(await stepper.settle());
         const psnr = await log.samples(state);
         if (psnr > bestPsnr) await save(true);
         bestPsnr = Math.max(bestPsnr, psnr);
@@ -117,6 +118,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
     finished = state.step === settings.steps;
     return { step: state.step, interrupted: !finished, trainingSeconds: (performance.now() - started) / 1000 };
   } finally {
+    stepper.dispose();
     batches.dispose();
     disposeState(state);
     log?.close(finished);
@@ -138,11 +140,11 @@ async function saveCheckpoint(
 }
 
 /** What ends a run whose loss is NaN or infinite: where, how large the gradient had been, and what to do. */
-async function divergence(loss: number, state: TrainState, log: RunLog, checkpoints: CheckpointStore) {
-  const { step, norm } = log.lastGradientNorm;
+async function divergence(loss: number, at: number, log: RunLog | undefined, checkpoints: CheckpointStore) {
+  const { step, norm } = log?.lastGradientNorm ?? { step: 0, norm: Number.NaN };
   const gradient =
     step > 0 ? `gradient norm ${norm.toPrecision(3)} at step ${step}, the last one logged` : 'in the first steps';
-  return new RunError(`the loss became ${loss} at step ${state.step + 1} (${gradient}); ${await wayBack(checkpoints)}`);
+  return new RunError(`the loss became ${loss} at step ${at} (${gradient}); ${await wayBack(checkpoints)}`);
 }
 
 async function wayBack(checkpoints: CheckpointStore): Promise<string> {

@@ -65,7 +65,7 @@ export async function trainNoiseFits(fits: NoiseFits): Promise<void> {
       const chosen = wholeTargets ? undefined : pointIndices(seed, step, points, pixels);
       const features = chosen ? encoder.tensor(chosen) : everything;
       const wanted = wholeTargets ?? gather(targets, chosen!);
-      const { loss, gradients } = lossAndGradients(generator, state, features, wanted);
+      const { loss, gradients } = await lossAndGradients(generator, state, features, wanted);
       if (!Number.isFinite(loss)) {
         throw new RunError(`the loss became ${loss} at step ${step + 1}; lower the learning rate`);
       }
@@ -97,12 +97,12 @@ function gather(targets: readonly Float32Array[], chosen: Int32Array): Tensor3D 
 }
 
 /** Mean loss over the fields, and the gradients of each field's own loss. */
-function lossAndGradients(
+async function lossAndGradients(
   generator: Generator,
   state: Record<string, AdamState>,
   features: Tensor,
   targets: Tensor3D,
-): { loss: number; gradients: Parameters } {
+): Promise<{ loss: number; gradients: Parameters }> {
   const names = Object.keys(state);
   const result = tidy(() => {
     const loss = (...values: Tensor[]) => {
@@ -113,7 +113,7 @@ function lossAndGradients(
     // The loss is a mean over fields; each field follows its own.
     return { value, grads: grads.map((gradient) => tf.mul(gradient, targets.shape[0])) };
   });
-  const [loss] = result.value.dataSync();
+  const [loss] = await result.value.data();
   result.value.dispose();
   return { loss, gradients: Object.fromEntries(names.map((name, i) => [name, result.grads[i]])) };
 }

@@ -15,14 +15,15 @@ import { disposeFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
 import { pngOf } from '../render/png.ts';
 import { renderImages } from '../render/render.ts';
-import { type Tensor, tf } from '../tf.ts';
+import { tf } from '../tf.ts';
 import { MetricsLog, readMetrics } from './metricsLog.ts';
 import { Progress } from './progress.ts';
 import { referenceOf, spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
 import { scheduleFactor } from './schedule.ts';
 import { drawingParameters, LATENTS, type TrainState } from './state.ts';
-import { globalNorm, type StepResult } from './step.ts';
+import { globalNorm } from './step.ts';
+import type { StepDetails } from './stepper.ts';
 import { EventWriter } from './tensorboard/eventWriter.ts';
 
 /** Name of the monitored reconstruction quality, in dB. */
@@ -100,10 +101,8 @@ export class RunLog {
 
   /**
    * A logged step: loss, rates, and the norms of gradient, parameters and update.
-   *
-   * @param before the parameters before the update, in the order of the state's.
    */
-  async step(state: TrainState, result: StepResult, before: readonly Tensor[]): Promise<void> {
+  async step(state: TrainState, { before, ...result }: StepDetails): Promise<void> {
     const { train } = this.options.experiment;
     const after = Object.values(state.adam).map(({ parameter }) => parameter);
     const changes = tf.tidy(() => after.map((parameter, i) => tf.sub(parameter, before[i])));

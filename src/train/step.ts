@@ -1,10 +1,10 @@
 /** One training step: loss, gradients, Adam, averages. */
 import type { Experiment } from '../config/schema.ts';
-import { fieldLoss } from '../engine/field.ts';
-import { type AdamHyperparameters, adamUpdate, emaUpdate } from '../engine/optimizer.ts';
+import { type FieldSpec, fieldLoss } from '../engine/field.ts';
+import { updateAll, updateRows, updateValues } from '../engine/optimizer.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
-import { type Scalar, type Tensor, type Tensor2D, tf, tidy } from '../tf.ts';
+import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, tf, tidy } from '../tf.ts';
 import type { Batch } from './batch.ts';
 import { scheduleFactor } from './schedule.ts';
 import { LATENTS, type TrainState } from './state.ts';
@@ -36,7 +36,7 @@ export function lossAndGradients(
       Object.entries(state.adam).map(([name, { parameter }]) => [name, parameter]),
     );
     // The rows of the batch are gathered outside the gradient, so that it needs no scatter (which wasm lacks).
-    if (table) inputs[LATENTS] = tf.gather(table, tf.tensor1d(images, 'int32')); // [B,D]
+    if (table) inputs[LATENTS] = tf.gather(table, images); // [B,D]
     const names = Object.keys(inputs);
     let meanSquaredError: Scalar | undefined;
     const loss = (...values: Tensor[]): Scalar => {
@@ -44,7 +44,7 @@ export function lossAndGradients(
       const latents = parameters[LATENTS] as Tensor2D | undefined;
       const noisy = latents && latentNoise ? tf.add(latents, latentNoise) : latents;
       const weights = fieldWeights(generator, parameters, noisy as Tensor2D | undefined);
-      const error = fieldLoss(generator.spec, weights, features, targets);
+      const error = fieldLoss(trainingSpec(experiment, generator), weights, features, targets);
       meanSquaredError = tf.keep(tf.clone(error));
       if (!latents) return error;
       const squaredNorm = tf.mean(tf.sum(tf.square(latents), 1)) as Scalar;
@@ -58,62 +58,81 @@ export function lossAndGradients(
   });
 }
 
-/** Applies the gradients to the state: Adam on every parameter, on the latents row by row, and the averages. */
-export function applyGradients(experiment: Experiment, state: TrainState, gradients: Parameters, batch: Batch): void {
-  const { train } = experiment;
-  const factor = scheduleFactor(train.schedule, state.step, train.steps);
-  const moments = { beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon };
-  const step = state.step + 1;
-  for (const [name, gradient] of Object.entries(gradients)) {
-    state.adam[name] =
-      name === LATENTS
-        ? updateRows(state, gradient, batch, {
-            ...moments,
-            learningRate: factor * train.latentLearningRate,
-            step: batch.visits,
-          })
-        : adamUpdate(state.adam[name], gradient, { ...moments, learningRate: factor * train.learningRate, step });
-  }
-  // Early averages forget their random start quickly: decay grows as (1+step)/(10+step), as in TensorFlow's EMA.
-  const decay = Math.min(train.emaDecay, (1 + step) / (10 + step));
-  for (const name of Object.keys(state.averages)) {
-    state.averages[name] = emaUpdate(state.averages[name], state.adam[name].parameter, decay);
-  }
-  state.step = step;
+const mixedSpecs = new WeakMap<FieldSpec, FieldSpec>();
+
+/** The field as it is trained: drawing always has full precision. One object a field, for engines keep plans by it. */
+function trainingSpec({ train }: Experiment, { spec }: Generator): FieldSpec {
+  if (train.precision === 'float32') return spec;
+  const known = mixedSpecs.get(spec);
+  const mixed = known ?? { ...spec, precision: train.precision };
+  mixedSpecs.set(spec, mixed);
+  return mixed;
 }
 
-/**
- * Adam on the rows of a table that the batch touched; the others keep their values and moments (a dense update would
- * move them by stale momentum).
- */
-function updateRows(state: TrainState, gradient: Tensor, batch: Batch, hyperparameters: AdamHyperparameters) {
-  const table = state.adam[LATENTS];
-  const rows = tf.tidy(() => {
-    const indices = tf.tensor1d(batch.images, 'int32');
-    return {
-      parameter: tf.gather(table.parameter, indices),
-      firstMoment: tf.gather(table.firstMoment, indices),
-      secondMoment: tf.gather(table.secondMoment, indices),
-    };
+/** What the update after `step` updates multiplies with: for all parameters, and for the rows of the latents. */
+export interface UpdateNumbers {
+  parameters: UpdateNumbersOf;
+  latents: UpdateNumbersOf;
+}
+
+interface UpdateNumbersOf {
+  hyperparameters: { learningRate: number; beta1: number; beta2: number; epsilon: number; step: number };
+  decay: number;
+  /** The same as engines read them (`updateValues`). */
+  values: Float32Array;
+}
+
+/** @param visits how often each image of the batch will have been trained on: sets the latents' bias correction. */
+export function updateNumbers({ train }: Experiment, step: number, visits: number): UpdateNumbers {
+  const factor = scheduleFactor(train.schedule, step, train.steps);
+  const updates = step + 1;
+  // Early averages forget their random start quickly: decay grows as (1+step)/(10+step), as in TensorFlow's EMA.
+  const decay = Math.min(train.emaDecay, (1 + updates) / (10 + updates));
+  const { beta1, beta2, epsilon } = train;
+  const numbers = (learningRate: number, count: number): UpdateNumbersOf => {
+    const hyperparameters = { learningRate: factor * learningRate, beta1, beta2, epsilon, step: count };
+    return { hyperparameters, decay, values: updateValues(hyperparameters, decay) };
+  };
+  return { parameters: numbers(train.learningRate, updates), latents: numbers(train.latentLearningRate, visits) };
+}
+
+/** The numbers of an update on the device. */
+export interface UpdateTensors {
+  parameters: Tensor1D;
+  latents: Tensor1D;
+}
+
+/** Applies gradients to the state: Adam on every parameter, on the latents row by row, and the averages. */
+export function applyGradients(
+  state: TrainState,
+  { gradients, loss }: Pick<StepResult, 'gradients' | 'loss'>,
+  rows: Tensor1D,
+  numbers: UpdateNumbers,
+  tensors: UpdateTensors,
+): void {
+  const latents = state.adam[LATENTS];
+  if (latents) {
+    const options = { ...numbers.latents, values: tensors.latents, guard: loss };
+    state.adam[LATENTS] = updateRows(latents, rows, gradients[LATENTS], options);
+  }
+  const names = Object.keys(state.adam);
+  const updated = updateAll(
+    names.map((name) => ({
+      state: state.adam[name],
+      average: state.averages[name],
+      gradient: name === LATENTS ? undefined : gradients[name],
+    })),
+    { ...numbers.parameters, values: tensors.parameters, guard: loss },
+  );
+  names.forEach((name, i) => {
+    state.adam[name] = updated[i].state;
+    if (updated[i].average) state.averages[name] = updated[i].average as Tensor;
   });
-  const updated = adamUpdate(rows, gradient, hyperparameters);
-  const put = (whole: Tensor, part: Tensor): Tensor => {
-    const next = tf.tidy(() =>
-      tf.tensorScatterUpdate(whole, tf.tensor2d(batch.images, [batch.images.length, 1], 'int32'), part),
-    );
-    tf.dispose([whole, part]);
-    return next;
-  };
-  return {
-    parameter: put(table.parameter, updated.parameter),
-    firstMoment: put(table.firstMoment, updated.firstMoment),
-    secondMoment: put(table.secondMoment, updated.secondMoment),
-  };
 }
 
 /** √Σ‖t‖² over tensors. */
 export async function globalNorm(tensors: Iterable<Tensor>): Promise<number> {
-  const squares = tf.tidy(() => tf.addN([...tensors].map((tensor) => tf.sum(tf.square(tensor)))));
+  const squares = tf.tidy(() => tf.sum(tf.stack([...tensors].map((tensor) => tf.sum(tf.square(tensor))))));
   const [sum] = await squares.data();
   squares.dispose();
   return Math.sqrt(sum);

@@ -21,7 +21,7 @@ describe.each(availableEngines)('the optimiser on the %s engine', (engine) => {
     };
     const [theta, m, v] = [Float64Array.from(initial), new Float64Array(size), new Float64Array(size)];
     for (let t = 1; t <= 20; t++) {
-      const gradient = new Random(t, 'noise').normals(size, 10 ** ((t % 5) - 3));
+      const gradient = new Random(t, 'synthetic').normals(size, 10 ** ((t % 5) - 3));
       const tensor = tf.tensor1d(gradient);
       state = adamUpdate(state, tensor, { ...hyper, step: t });
       tensor.dispose();

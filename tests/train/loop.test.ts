@@ -15,7 +15,7 @@ import { readMetrics } from '../../src/train/metricsLog.ts';
 import { openModel } from '../../src/train/model.ts';
 import { RunFolder } from '../../src/train/runFolder.ts';
 import { initialState } from '../../src/train/state.ts';
-import { applyGradients, lossAndGradients } from '../../src/train/step.ts';
+import { applyGradients, lossAndGradients, updateNumbers } from '../../src/train/step.ts';
 import { availableEngines } from '../support/engines.ts';
 
 const small = [
@@ -144,11 +144,12 @@ describe.each(availableEngines)('training on the %s engine', (engine) => {
     const generator = makeGenerator(experiment.model, 0);
     const state = initialState(experiment, generator, 6);
     const batch = {
-      images: Int32Array.of(4, 1),
+      images: tf.tensor1d([4, 1], 'int32'),
       features: tf.tensor2d(new Random(1, 'points').normals(5 * 16), [5, 16]),
       targets: tf.tensor3d(new Random(2, 'points').uniforms(2 * 5 * 3, 0, 1), [2, 5, 3]),
-      visits: 1,
     };
+    const numbers = updateNumbers(experiment, 0, 1);
+    const values = { parameters: tf.tensor1d(numbers.parameters.values), latents: tf.tensor1d(numbers.latents.values) };
     const before = Object.fromEntries(
       await Promise.all(
         Object.entries(state.adam).map(async ([name, { parameter }]) => [
@@ -159,7 +160,7 @@ describe.each(availableEngines)('training on the %s engine', (engine) => {
     );
     const step = () => {
       const result = lossAndGradients(experiment, generator, state, batch);
-      applyGradients(experiment, state, result.gradients, batch);
+      applyGradients(state, result, batch.images, numbers, values);
       tf.dispose([result.loss, result.meanSquaredError, result.gradients]);
     };
     step();

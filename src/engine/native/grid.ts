@@ -6,7 +6,7 @@ import type { NativeBackend } from './backend.ts';
 import { profiled } from './profile.ts';
 
 export function createGridFeatureKernel(addon: Addon, backend: NativeBackend): GridFeatureKernel {
-  return ({ xs, ys, frequencies, gains }, pixels) => {
+  const encode: GridFeatureKernel['encode'] = ({ xs, ys, frequencies, gains }, pixels) => {
     const scattered = pixels instanceof Int32Array;
     const count = scattered ? pixels.length : pixels.rowCount * xs.length;
     const { info, values } = backend.allocate([count, frequencies.length]);
@@ -16,4 +16,5 @@ export function createGridFeatureKernel(addon: Addon, backend: NativeBackend): G
     );
     return tf.engine().makeTensorFromTensorInfo(info as never) as Tensor2D;
   };
+  return { encode };
 }

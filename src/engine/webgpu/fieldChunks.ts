@@ -1,0 +1,75 @@
+/** How a training pass over many points is cut, so that its workspace stays small and a large GPU stays busy. */
+import { SIZE_NAMES } from './fieldShader.ts';
+
+/** The workspace of a chunk has at most this many bytes. */
+const WORKSPACE_BYTES = 2 ** 28;
+/** Workgroups that keep a large GPU busy: the sums over points are cut into slices until there are so many. */
+const BUSY_WORKGROUPS = 2048;
+
+export interface Cut {
+  fields: number;
+  points: number;
+  tilePoints: number;
+  /** Fields and points of a chunk, whole tiles; points of a slice of the gradients' sums; slices of a chunk. */
+  chunkFields: number;
+  chunk: number;
+  slice: number;
+  slices: number;
+}
+
+/**
+ * @param bytesPerPoint what the workspace takes.
+ * @param mostBytes of one buffer.
+ * @param weights values of a field's gradients.
+ */
+export function cutPass(
+  { fields, points, tilePoints }: Pick<Cut, 'fields' | 'points' | 'tilePoints'>,
+  { bytesPerPoint, mostBytes, weights }: { bytesPerPoint: number; mostBytes: number; weights: number },
+): Cut {
+  const most = Math.min(WORKSPACE_BYTES, mostBytes);
+  const tileBytes = tilePoints * bytesPerPoint;
+  const chunkFields = Math.max(1, Math.min(fields, Math.floor(most / tileBytes)));
+  const allTiles = Math.ceil(points / tilePoints);
+  const tilesAtOnce = Math.max(1, Math.min(allTiles, Math.floor(most / (tileBytes * chunkFields))));
+  // Equal chunks, so that the last one is no stub.
+  const chunk = Math.ceil(allTiles / Math.ceil(allTiles / tilesAtOnce)) * tilePoints;
+  const wanted = Math.ceil(BUSY_WORKGROUPS / (chunkFields * Math.max(1, weights / 64 ** 2)));
+  const slice = Math.ceil(chunk / tilePoints / Math.min(wanted, chunk / tilePoints)) * tilePoints;
+  return { fields, points, tilePoints, chunkFields, chunk, slice, slices: Math.ceil(chunk / slice) };
+}
+
+type Sizes = Partial<Record<(typeof SIZE_NAMES)[number] | 'scale', number>>;
+
+/** The uniforms of fieldShader's `Sizes`. */
+export function sizesOf(values: Sizes): ArrayBuffer {
+  const buffer = new ArrayBuffer(4 * (SIZE_NAMES.length + 1));
+  new Uint32Array(buffer).set(SIZE_NAMES.map((name) => values[name] ?? 0));
+  new Float32Array(buffer)[SIZE_NAMES.length] = values.scale ?? 0;
+  return buffer;
+}
+
+/** Sizes that all chunks share. @param scale of the deltas, or of the gradients' sums. */
+export function passSizes({ fields, points, tilePoints, slice, slices }: Cut, scale: number): Sizes {
+  return { points, lossParts: Math.ceil(points / tilePoints), slice, slices, allFields: fields, scale };
+}
+
+/** Every chunk in turn: its sizes, and how many tiles and fields it has. */
+export function* chunksOf(cut: Cut, scale: number): Generator<{ sizes: ArrayBuffer; tiles: number; fields: number }> {
+  const { points, tilePoints, chunk } = cut;
+  for (let firstField = 0; firstField < cut.fields; firstField += cut.chunkFields) {
+    const fields = Math.min(cut.chunkFields, cut.fields - firstField);
+    for (let firstPoint = 0; firstPoint < points; firstPoint += chunk) {
+      const tiles = Math.ceil(Math.min(chunk, points - firstPoint) / tilePoints);
+      const sizes = sizesOf({
+        ...passSizes(cut, scale),
+        firstPoint,
+        chunk: tiles * tilePoints,
+        fields,
+        firstField,
+        firstPart: firstPoint / tilePoints,
+        accumulate: firstPoint > 0 ? 1 : 0,
+      });
+      yield { sizes, tiles, fields };
+    }
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Adam and averages, in place: one dispatch over all parameters, which lie side by side (arena.ts) from the first update
+ * on, as do their moments, their averages and, copied there, their gradients.
+ */
+import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
+import {
+  type AdamState,
+  type OptimizerKernel,
+  referenceAdam,
+  referenceEma,
+  type Trained,
+  type UpdateOptions,
+} from '../optimizer.ts';
+import { type Arena, arenaLayout, copyInto, moveToArena } from './arena.ts';
+import type { GpuKernel, WebgpuBackend } from './backend.ts';
+
+const WORKGROUP = 256;
+
+/** What both kernels share: the numbers of `updateValues`, the loss, and one element's update. */
+const ADAM = `
+struct Values { stepSize: f32, rootCorrection: f32, beta1: f32, beta2: f32, epsilon: f32, decay: f32, rest1: f32, rest2: f32 }
+/** By its bits: a compiler may take for granted that no value is NaN. */
+fn finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }`;
+
+const updateAllKernel: GpuKernel = {
+  name: 'adam and averages',
+  bindings: ['uniform', 'read', 'read', 'read', 'write', 'write', 'write', 'write'],
+  code: `${ADAM}
+struct Lengths { trained: u32, all: u32, averaged: u32, row: u32 }
+@group(0) @binding(0) var<uniform> lengths: Lengths;
+@group(0) @binding(1) var<storage, read> values: Values;
+@group(0) @binding(2) var<storage, read> loss: f32;
+@group(0) @binding(3) var<storage, read> gradients: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> firstMoments: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> secondMoments: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> averages: array<vec4f>;
+@compute @workgroup_size(${WORKGROUP})
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let i = id.y * lengths.row + id.x;
+  if (i >= lengths.all || !finite(loss)) { return; }
+  var parameter = parameters[i];
+  if (i < lengths.trained) {
+    let g = gradients[i];
+    let m = values.beta1 * firstMoments[i] + values.rest1 * g;
+    let v = values.beta2 * secondMoments[i] + values.rest2 * g * g;
+    firstMoments[i] = m;
+    secondMoments[i] = v;
+    parameter -= values.stepSize * m / (sqrt(v) * values.rootCorrection + values.epsilon);
+    parameters[i] = parameter;
+  }
+  if (lengths.averaged != 0u) {
+    averages[i] = values.decay * averages[i] + (1.0 - values.decay) * parameter;
+  }
+}`,
+};
+
+const updateRowsKernel: GpuKernel = {
+  name: 'adam on rows',
+  bindings: ['uniform', 'read', 'read', 'read', 'read', 'write', 'write', 'write'],
+  code: `${ADAM}
+struct Shape { rows: u32, width: u32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> values: Values;
+@group(0) @binding(2) var<storage, read> loss: f32;
+@group(0) @binding(3) var<storage, read> rows: array<i32>;
+@group(0) @binding(4) var<storage, read> gradient: array<f32>;
+@group(0) @binding(5) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(6) var<storage, read_write> firstMoments: array<f32>;
+@group(0) @binding(7) var<storage, read_write> secondMoments: array<f32>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= shape.rows * shape.width || !finite(loss)) { return; }
+  let i = u32(rows[id.x / shape.width]) * shape.width + id.x % shape.width;
+  let g = gradient[id.x];
+  let m = values.beta1 * firstMoments[i] + values.rest1 * g;
+  let v = values.beta2 * secondMoments[i] + values.rest2 * g * g;
+  firstMoments[i] = m;
+  secondMoments[i] = v;
+  parameters[i] -= values.stepSize * m / (sqrt(v) * values.rootCorrection + values.epsilon);
+}`,
+};
+
+/** Parameters that are updated together, side by side. */
+interface Together {
+  /** In the order in which they lie: those with a gradient first. */
+  members: Tensor[][];
+  arenas: Arena[];
+  gradients: GPUBuffer;
+}
+
+export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
+  const groups = new WeakMap<Tensor, Together>();
+
+  /** The tensor, or a copy in its place where its values are seen elsewhere. */
+  const exclusive = (tensor: Tensor): Tensor => {
+    if (backend.isExclusive(tensor)) return tensor;
+    const copy = tf.add(tensor, 0);
+    tensor.dispose();
+    return copy;
+  };
+
+  /** Where these tensors lie side by side already, in this order. */
+  const known = (columns: readonly Tensor[][]): Together | undefined => {
+    const group = groups.get(columns[0][0]);
+    const same = group && columns.every((column, c) => column.every((tensor, i) => tensor === group.members[c][i]));
+    return same && columns.flat().every((tensor) => backend.isExclusive(tensor)) ? group : undefined;
+  };
+
+  const gather = (columns: readonly Tensor[][]): Together => {
+    const moved = columns.map((column) => moveToArena(backend, column));
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const [{ arena, tensors }] = moved;
+    const gradients = backend.bufferManager.acquireBuffer(4 * arena.length, usage);
+    const group = { members: moved.map((column) => column.tensors), arenas: moved.map((m) => m.arena), gradients };
+    groups.set(tensors[0], group);
+    return group;
+  };
+
+  return {
+    adam: referenceAdam,
+    ema: referenceEma,
+
+    updateAll(parameters, { values, guard }: UpdateOptions): Trained[] {
+      const order = [...parameters.keys()].sort(
+        (a, b) => Number(!parameters[a].gradient) - Number(!parameters[b].gradient),
+      );
+      const sorted = order.map((i) => parameters[i]);
+      const averaged = sorted.every(({ average }) => average !== undefined);
+      if (!averaged && sorted.some(({ average }) => average !== undefined)) {
+        throw new Error('either all parameters have averages or none');
+      }
+      const columns = [
+        sorted.map(({ state }) => state.parameter),
+        sorted.map(({ state }) => state.firstMoment),
+        sorted.map(({ state }) => state.secondMoment),
+        ...(averaged ? [sorted.map(({ average }) => average as Tensor)] : []),
+      ];
+      const group = known(columns) ?? gather(columns);
+      const [parameterArena, first, second, averages] = group.arenas;
+      const gradients = sorted.flatMap(({ gradient }) => (gradient ? [gradient] : []));
+      gradients.forEach((gradient, i) => {
+        copyInto(backend, gradient, group.gradients, 4 * parameterArena.offsets[i]);
+      });
+      const trained = arenaLayout(gradients.map(({ size }) => size)).length / 4;
+      const all = parameterArena.length / 4;
+      const workgroups = Math.ceil(all / WORKGROUP);
+      const across = Math.min(workgroups, backend.device.limits.maxComputeWorkgroupsPerDimension);
+      const lengths = backend.uniforms(Uint32Array.of(trained, all, Number(averaged), across * WORKGROUP).buffer);
+      // Without averages something else must be bound in their place, and is left alone: the gradients' twin won't do.
+      const fourth = averages?.buffer ?? scratch(backend);
+      backend.run(
+        updateAllKernel,
+        [lengths, values, guard, group.gradients, parameterArena.buffer, first.buffer, second.buffer, fourth],
+        [across, Math.ceil(workgroups / across)],
+      );
+      for (const tensor of group.members.flat()) backend.forgetValues(tensor);
+      const result: Trained[] = [];
+      order.forEach((place, i) => {
+        const [parameter, firstMoment, secondMoment, average] = group.members.map((column) => column[i]);
+        result[place] = { state: { parameter, firstMoment, secondMoment }, average };
+      });
+      return result;
+    },
+
+    updateRows(table, rows, gradient, { values, guard }: UpdateOptions): AdamState {
+      const parts = [exclusive(table.parameter), exclusive(table.firstMoment), exclusive(table.secondMoment)];
+      const [count, width] = gradient.shape as [number, number];
+      const shape = backend.uniforms(Uint32Array.of(count, width, 0, 0).buffer);
+      const bound: TensorInfo[] = [values, guard, rows, gradient, ...parts];
+      backend.run(updateRowsKernel, [shape, ...bound], [Math.ceil((count * width) / 64)]);
+      const [parameter, firstMoment, secondMoment] = parts;
+      return { parameter, firstMoment, secondMoment };
+    },
+  };
+}
+
+let unused: GPUBuffer | undefined;
+
+/** A buffer to bind where a kernel wants one that it won't touch. */
+function scratch({ device }: WebgpuBackend): GPUBuffer {
+  unused ??= device.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
+  return unused;
+}
