@@ -65,6 +65,8 @@ export interface FieldLossResult {
  */
 export interface FieldKernel {
   supports(spec: FieldSpec, features: Tensor): boolean;
+  /** The value of a scalar, where it can be told at once: what is minimised alone or in a sum has a gradient of 1. */
+  knownValue(scalar: Tensor): number | undefined;
   /** [B,P,C] */
   forward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D;
   lossAndGradients(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): FieldLossResult;
@@ -203,7 +205,8 @@ export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tens
     const save = inputs.pop() as (tensors: Tensor[]) => void;
     const result = kernel.lossAndGradients(spec, asWeights(inputs as Tensor[], layerCount), features, targets);
     save([...result.kernels, ...result.biases]);
-    const gradFunc = (dy: Tensor, saved: Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy));
+    const gradFunc = (dy: Tensor, saved: Tensor[]) =>
+      saved.map((gradient) => (kernel.knownValue(dy) === 1 ? tf.clone(gradient) : tf.mul(gradient, dy)));
     return { value: tf.mean(result.losses), gradFunc };
   });
   return tf.tidy(() => op(...weights.kernels, ...weights.biases)) as Scalar;

@@ -12,6 +12,7 @@
  */
 import type { ConditionerConfig } from '../config/schema.ts';
 import type { FieldSpec, FieldWeights } from '../engine/field.ts';
+import { affineHeads } from '../engine/heads.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { initField, kernelStandardDeviation } from './field.ts';
 import type { Initialiser, Parameters } from './parameters.ts';
@@ -78,11 +79,19 @@ export function condition(
   const batch = latents.shape[0];
   const hidden = mapLatents(config.mapping.length, parameters, latents); // [B,M]
   const head = (name: string) => tf.matMul(hidden, parameters[name] as Tensor2D) as Tensor2D;
+  if (config.kind === 'hypernetwork') {
+    const names = spec.layers.flatMap((_, i) => [`${i}.kernel`, `${i}.bias`]);
+    const outputs = affineHeads(
+      hidden,
+      names.map((name) => ({ kernel: parameters[`head.${name}`] as Tensor2D, shared: parameters[`field.${name}`] })),
+    );
+    return {
+      kernels: spec.layers.map((layer, i) => tf.reshape(outputs[2 * i], [batch, layer.inputs, layer.outputs])),
+      biases: spec.layers.map((_, i) => outputs[2 * i + 1]), // [B,O]
+    };
+  }
   const kernels = spec.layers.map(({ inputs, outputs }, i) => {
     const shared = parameters[`field.${i}.kernel`]; // [I,O]
-    if (config.kind === 'hypernetwork') {
-      return tf.add(shared, tf.reshape(head(`head.${i}.kernel`), [batch, inputs, outputs])) as Tensor3D;
-    }
     const left = tf.reshape(head(`head.${i}.left`), [batch, inputs, config.rank]) as Tensor3D;
     const right = tf.reshape(head(`head.${i}.right`), [batch, config.rank, outputs]) as Tensor3D;
     const modulation = tf.mul(tf.matMul(left, right), 1 / Math.sqrt(config.rank)); // [B,I,O]

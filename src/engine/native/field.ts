@@ -41,6 +41,8 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
       return spec.layers.length <= MOST_LAYERS && features.dtype === 'float32';
     },
 
+    knownValue: (scalar) => valuesOf(scalar)[0],
+
     forward(spec, weights, features) {
       const { fields, points, leading } = call(MODES.forward, spec, weights, features);
       const channels = spec.layers[spec.layers.length - 1].outputs;

@@ -10,13 +10,14 @@ export const isPiecewiseLinear = (activation: Activation) => activation === 'rel
 
 /**
  * Sine and cosine to 2e-7, by the minimax polynomials of S. Moshier's Cephes on ±π/2: WGSL bounds the error of its own
- * only on ±π, and there by 2⁻¹¹. The argument less n·π, in two parts (Cody & Waite 1980), keeps its digits to n ≈ 10⁴.
+ * only on ±π, and there by 2⁻¹¹. The argument less n·π, in three parts (Cody & Waite 1980) whose products with n are
+ * exact to n ≈ 10⁴: fma is not fused on every driver.
  */
-const SINE = `
+export const SINE = `
 struct Turned { angle: vec4f, sign: vec4f }
 fn turned(x: vec4f) -> Turned {
   let n = round(x * 0.31830987);
-  let angle = fma(n, vec4f(8.7422777e-8), fma(n, vec4f(-3.1415927), x));
+  let angle = x - n * 3.140625 - n * 9.67502593994140625e-4 - n * 1.509957990978376432e-7;
   return Turned(angle, 1.0 - 2.0 * fract(0.5 * n) * 2.0);
 }
 fn sine(x: vec4f) -> vec4f {
@@ -42,10 +43,15 @@ fn normal(z: vec4f) -> vec4f {
 }`;
 
 const FORMULAS: Record<Activation, { helpers: string; value: string; derivative: string }> = {
-  relu: { helpers: '', value: 'max(z, vec4f(0.0))', derivative: 'select(vec4f(0.0), vec4f(1.0), z > vec4f(0.0))' },
+  // Not max(z, 0), which loses what is not a number: a model that has diverged must show it.
+  relu: {
+    helpers: '',
+    value: 'select(z, vec4f(0.0), z < vec4f(0.0))',
+    derivative: 'select(vec4f(0.0), vec4f(1.0), z > vec4f(0.0))',
+  },
   leakyRelu: {
     helpers: '',
-    value: `select(${LEAKY_SLOPE} * z, z, z > vec4f(0.0))`,
+    value: `select(z, ${LEAKY_SLOPE} * z, z < vec4f(0.0))`,
     derivative: `select(vec4f(${LEAKY_SLOPE}), vec4f(1.0), z > vec4f(0.0))`,
   },
   gelu: {
@@ -53,11 +59,11 @@ const FORMULAS: Record<Activation, { helpers: string; value: string; derivative:
     value: 'z * normal(z)',
     derivative: `normal(z) + z * exp(-0.5 * z * z) * ${literal(1 / Math.sqrt(2 * Math.PI))}`,
   },
-  sine: { helpers: SINE, value: 'sine((OMEGA * z))', derivative: 'OMEGA * cosine((OMEGA * z))' },
+  sine: { helpers: SINE, value: 'sine(OMEGA * z)', derivative: 'OMEGA * cosine(OMEGA * z)' },
   finer: {
     helpers: SINE,
-    value: 'sine((OMEGA * (abs(z) + 1.0) * z))',
-    derivative: 'OMEGA * (2.0 * abs(z) + 1.0) * cosine((OMEGA * (abs(z) + 1.0) * z))',
+    value: 'sine(OMEGA * (abs(z) + 1.0) * z)',
+    derivative: 'OMEGA * (2.0 * abs(z) + 1.0) * cosine(OMEGA * (abs(z) + 1.0) * z)',
   },
   gaussian: {
     helpers: '',
@@ -78,6 +84,8 @@ const OMEGA = ${literal(omega)};
 ${helpers}
 fn activate(z: vec4f) -> vec4f { return ${value}; }
 fn derivative(z: vec4f) -> vec4f { return ${derivative}; }
-fn squash(y: vec4f) -> vec4f { return ${sigmoid ? '1.0 / (1.0 + exp(-y))' : 'y'}; }
+fn squash(y: vec4f) -> vec4f {
+  ${sigmoid ? 'return select(1.0 / (1.0 + exp(-y)), y, (bitcast<vec4u>(y) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u)); // NaN stays NaN' : 'return y;'}
+}
 fn squashDerivative(y: vec4f) -> vec4f { return ${sigmoid ? 'y * (1.0 - y)' : 'vec4f(1.0)'}; }`;
 }

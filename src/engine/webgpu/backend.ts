@@ -63,8 +63,10 @@ export interface WebgpuBackend extends BaseBackend {
   allocate(shape: readonly number[], dtype?: DataType): TensorInfo;
   /** Runs a kernel over whole tensors; those that it writes into forget what the processor knew of them. */
   run(kernel: GpuKernel, tensors: readonly (TensorInfo | GPUBuffer)[], workgroups: readonly number[]): void;
-  /** A uniform buffer with these bytes, for the next kernels that run. */
+  /** A uniform buffer with these bytes, for kernels that run before the next call. */
   uniforms(bytes: ArrayBufferLike): GPUBuffer;
+  /** Hands the device all that was encoded so far. */
+  flush(): void;
   /** What a kernel binds for a tensor: its buffer or its part of one. Uploads it where it is not there yet. */
   bindingOf(tensor: TensorInfo): GPUBufferBinding;
   /** Gives a tensor without values a part of a buffer to lie in. */
@@ -118,12 +120,12 @@ export function createWebgpuBackend(opened: OpenDevice): WebgpuBackend {
       this.computePassEncoder.setBindGroup(0, group);
       this.computePassEncoder.dispatchWorkgroups(workgroups[0], workgroups[1] ?? 1, workgroups[2] ?? 1);
       this.dispatchCountInPass++;
-      if (this.dispatchCountInPass < DISPATCHES_PER_SUBMIT) return;
-      this.endComputePassEncoder();
-      this.submitQueue();
     }
 
     uniforms(bytes: ArrayBufferLike): GPUBuffer {
+      // Never between kernels that share uniforms: their buffer goes back to the pool with the submit, and what is written
+      // into it next is there before kernels that are not submitted yet.
+      if (this.dispatchCountInPass >= DISPATCHES_PER_SUBMIT) this.flush();
       const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.UNIFORM;
       const buffer = this.bufferManager.acquireBuffer(bytes.byteLength, usage);
       this.queue.writeBuffer(buffer, 0, bytes as ArrayBuffer);
@@ -131,8 +133,22 @@ export function createWebgpuBackend(opened: OpenDevice): WebgpuBackend {
       return buffer;
     }
 
+    flush(): void {
+      if (!this.commandEncoder) return;
+      this.endComputePassEncoder();
+      this.submitQueue();
+    }
+
     isExclusive(tensor: TensorInfo): boolean {
       return this.refCount(tensor.dataId) === 1;
+    }
+
+    override uploadToGPU(dataId: object): void {
+      const data = this.tensorMap.get(dataId);
+      const { values } = data;
+      super.uploadToGPU(dataId);
+      // Scalars stay known to the processor, too.
+      if (values?.length === 1) data.values = values;
     }
 
     override async read(dataId: object): Promise<Values> {
@@ -194,7 +210,10 @@ export function createWebgpuBackend(opened: OpenDevice): WebgpuBackend {
 
     override releaseResource(dataId: object): void {
       const part = this.parts.get(dataId);
-      if (!part) return super.releaseResource(dataId);
+      if (!part) {
+        super.releaseResource(dataId);
+        return;
+      }
       this.parts.delete(dataId);
       part.release();
     }

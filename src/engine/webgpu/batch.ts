@@ -4,6 +4,7 @@ import { type Tensor1D, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
 import type { FourierGrid, GridFeatureKernel } from '../gridFeatures.ts';
 import type { ImageTableMaker } from '../imageTable.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
+import { spread } from './dispatch.ts';
 
 /**
  * The phase is separable, so sines and cosines are taken per column and per row, on the processor in float64 (deep zooms
@@ -91,17 +92,18 @@ function wavesAlong({ frequencies }: FourierGrid, positions: Float64Array, axis:
   return waves;
 }
 
-/** Four bytes of an image table at a time; 255 divides as on the processor, where the same colours come from a table. */
+/** Colours come from a table, as on the processor: divisions of WGSL may be off in the last bits. */
 const gatherKernel: GpuKernel = {
   name: 'gather colours',
-  bindings: ['uniform', 'read', 'read', 'read', 'write'],
+  bindings: ['uniform', 'read', 'read', 'read', 'read', 'write'],
   code: `
 struct Sizes { pixels: u32, points: u32, values: u32, row: u32 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> table: array<u32>;
 @group(0) @binding(2) var<storage, read> images: array<i32>;
 @group(0) @binding(3) var<storage, read> chosen: array<i32>;
-@group(0) @binding(4) var<storage, read_write> colours: array<f32>;
+@group(0) @binding(4) var<storage, read> toUnit: array<f32>; // a byte's colour in [0,1]
+@group(0) @binding(5) var<storage, read_write> colours: array<f32>;
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let i = id.y * sizes.row + id.x;
@@ -109,34 +111,34 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let image = u32(images[i / (3u * sizes.points)]);
   let pixel = u32(chosen[(i / 3u) % sizes.points]);
   let byte = (image * sizes.pixels + pixel) * 3u + i % 3u;
-  let value = (table[byte / 4u] >> (8u * (byte % 4u))) & 255u;
-  colours[i] = f32(value) / 255.0;
+  colours[i] = toUnit[(table[byte / 4u] >> (8u * (byte % 4u))) & 255u];
 }`,
 };
+
+const TO_UNIT = Float32Array.from({ length: 256 }, (_, value) => value / 255);
 
 export function createImageTableMaker(backend: WebgpuBackend): ImageTableMaker {
   const { limits } = backend.device;
   return (values, pixelsOfImage) => {
     if (values.byteLength > Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) - 4) return undefined;
     const table = constantBuffer(backend.device, values);
+    const toUnit = constantBuffer(backend.device, TO_UNIT);
     return {
       gather(images, pixels) {
         const colours = backend.allocate([images.size, pixels.size, 3]);
         const count = images.size * pixels.size * 3;
         const [across, down] = spread(Math.ceil(count / 64), backend.device);
         const sizes = backend.uniforms(Uint32Array.of(pixelsOfImage, pixels.size, count, 64 * across).buffer);
-        backend.run(gatherKernel, [sizes, table, images, pixels, colours], [across, down]);
+        backend.run(gatherKernel, [sizes, table, images, pixels, toUnit, colours], [across, down]);
         return tf.engine().makeTensorFromTensorInfo(colours as never) as Tensor3D;
       },
-      dispose: () => table.destroy(),
+      dispose() {
+        backend.flush(); // what still reads them
+        table.destroy();
+        toUnit.destroy();
+      },
     };
   };
-}
-
-/** Workgroups over two dimensions, where one has no room for so many. */
-function spread(workgroups: number, { limits }: GPUDevice): [number, number] {
-  const across = Math.min(workgroups, limits.maxComputeWorkgroupsPerDimension);
-  return [across, Math.ceil(workgroups / across)];
 }
 
 /** Uniform buffers come in multiples of 16 bytes. */

@@ -2,7 +2,8 @@
 /**
  * Opens a GPU through Dawn (npm `webgpu`): the adapter, its limits and features, and what became of the device.
  *
- * Settings from the environment: `CHLADNI_GPU` picks the adapter whose name contains it.
+ * Settings from the environment: `CHLADNI_GPU` picks the adapter whose name contains it; `CHLADNI_DAWN` enables toggles of
+ * Dawn's, for measurements (`disable_robustness,disable_workgroup_init`: what the checks of indices cost).
  */
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -49,8 +50,6 @@ interface Dawn {
   globals: object;
 }
 
-/** Subgroup matrices are experimental in Dawn; timestamps are rounded to 0.1 ms by default. */
-const OPTIONS = ['enable-dawn-features=allow_unsafe_apis', 'disable-dawn-features=timestamp_quantization'];
 
 const FEATURES = ['timestamp-query', 'shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 
@@ -86,8 +85,11 @@ const DRIVER_REMEDY =
 let gpu: GPU | undefined;
 
 function dawnOptions(): string[] {
-  const wanted = process.env.CHLADNI_GPU;
-  return wanted ? [...OPTIONS, `adapter=${wanted}`] : OPTIONS;
+  const { CHLADNI_GPU: wanted, CHLADNI_DAWN: toggles } = process.env;
+  // Subgroup matrices are experimental in Dawn; timestamps are rounded to 0.1 ms by default.
+  const enabled = ['allow_unsafe_apis', ...(toggles ? [toggles] : [])];
+  const options = [`enable-dawn-features=${enabled}`, 'disable-dawn-features=timestamp_quantization'];
+  return wanted ? [...options, `adapter=${wanted}`] : options;
 }
 
 function requireLoader(): void {

@@ -2,12 +2,13 @@
 import { type Tensor, type Tensor2D, type Tensor3D, type TensorInfo, tf } from '../../tf.ts';
 import type { FieldKernel, FieldSpec, FieldWeights } from '../field.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
-import { chunksOf, cutPass, passSizes, sizesOf } from './fieldChunks.ts';
+import { chunksOf, cutPass, passSizes, sizesOf, WORKSPACE_BYTES } from './fieldChunks.ts';
 import { featureGradientKernel, type GradientStep, gradientKernels } from './fieldGradientShader.ts';
 import { type FieldLayout, fieldLayout, workspaceOf } from './fieldLayout.ts';
 import { lossKernel, type PackStep, packSteps, type UnpackStep, unpackSteps } from './fieldPacking.ts';
 import { type FieldMode, type FieldTile, fieldKernel, fieldTile } from './fieldShader.ts';
 import { createMixedPass, type MixedPass, type PassResult } from './mixedField.ts';
+import { type MatrixUnit, matrixUnit } from './mixedLayout.ts';
 import { once } from './once.ts';
 
 /** Everything fixed about a spec on this device: made once, for writing shaders takes longer than starting them. */
@@ -24,8 +25,19 @@ interface Plan {
   mixed?: MixedPass;
 }
 
-export function createFieldKernel(backend: WebgpuBackend): FieldKernel {
+export interface FieldKernelSettings {
+  /** Most bytes of a pass's workspace. */
+  workspaceBytes?: number;
+  /** What multiplies matrices in mixed precision. */
+  unit?: MatrixUnit;
+}
+
+export function createFieldKernel(
+  backend: WebgpuBackend,
+  { workspaceBytes = WORKSPACE_BYTES, unit = matrixUnit(backend.opened.description) }: FieldKernelSettings = {},
+): FieldKernel {
   const { limits } = backend.device;
+  const mostBytes = Math.min(workspaceBytes, limits.maxStorageBufferBindingSize, limits.maxBufferSize);
   const plans = new WeakMap<FieldSpec, Plan | 'none'>();
 
   const planOf = (spec: FieldSpec): Plan | undefined => {
@@ -45,7 +57,7 @@ export function createFieldKernel(backend: WebgpuBackend): FieldKernel {
       fused: once((mode: FieldMode, perField: boolean) => fieldKernel(spec, mode, perField, tile)),
       gradients: once((perField: boolean) => gradientKernels(spec, perField)),
       ofFeatures: once(() => featureGradientKernel(spec)),
-      mixed: spec.precision === 'mixed' ? createMixedPass(spec, backend) : undefined,
+      mixed: spec.precision === 'mixed' && unit ? createMixedPass(spec, backend, unit, mostBytes) : undefined,
     };
     plans.set(spec, plan ?? 'none');
     return plan;
@@ -97,7 +109,7 @@ export function createFieldKernel(backend: WebgpuBackend): FieldKernel {
       { fields, points, tilePoints: tile.points },
       {
         bytesPerPoint: 4 * valuesPerPoint,
-        mostBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
+        mostBytes,
         weights: layout.gradientStride,
       },
     );
@@ -153,6 +165,8 @@ export function createFieldKernel(backend: WebgpuBackend): FieldKernel {
       const plan = features.dtype === 'float32' ? planOf(spec) : undefined;
       return plan !== undefined && plan.layout.channels <= 64;
     },
+
+    knownValue: ({ dataId }) => backend.tensorMap.get(dataId).values?.[0],
 
     forward(spec, weights, features) {
       const plan = required(spec);

@@ -1,8 +1,6 @@
 /** How a training pass over many points is cut, so that its workspace stays small and a large GPU stays busy. */
-import { SIZE_NAMES } from './fieldShader.ts';
-
-/** The workspace of a chunk has at most this many bytes. */
-const WORKSPACE_BYTES = 2 ** 28;
+/** The workspace of a chunk has at most this many bytes, where nothing else is wanted. */
+export const WORKSPACE_BYTES = 2 ** 28;
 /** Workgroups that keep a large GPU busy: the sums over points are cut into slices until there are so many. */
 const BUSY_WORKGROUPS = 2048;
 
@@ -18,19 +16,17 @@ export interface Cut {
 }
 
 /**
- * @param bytesPerPoint what the workspace takes.
- * @param mostBytes of one buffer.
+ * @param bytesPerPoint what the workspace takes, and @param mostBytes what it may have in all.
  * @param weights values of a field's gradients.
  */
 export function cutPass(
   { fields, points, tilePoints }: Pick<Cut, 'fields' | 'points' | 'tilePoints'>,
   { bytesPerPoint, mostBytes, weights }: { bytesPerPoint: number; mostBytes: number; weights: number },
 ): Cut {
-  const most = Math.min(WORKSPACE_BYTES, mostBytes);
   const tileBytes = tilePoints * bytesPerPoint;
-  const chunkFields = Math.max(1, Math.min(fields, Math.floor(most / tileBytes)));
+  const chunkFields = Math.max(1, Math.min(fields, Math.floor(mostBytes / tileBytes)));
   const allTiles = Math.ceil(points / tilePoints);
-  const tilesAtOnce = Math.max(1, Math.min(allTiles, Math.floor(most / (tileBytes * chunkFields))));
+  const tilesAtOnce = Math.max(1, Math.min(allTiles, Math.floor(mostBytes / (tileBytes * chunkFields))));
   // Equal chunks, so that the last one is no stub.
   const chunk = Math.ceil(allTiles / Math.ceil(allTiles / tilesAtOnce)) * tilePoints;
   const wanted = Math.ceil(BUSY_WORKGROUPS / (chunkFields * Math.max(1, weights / 64 ** 2)));
@@ -38,9 +34,32 @@ export function cutPass(
   return { fields, points, tilePoints, chunkFields, chunk, slice, slices: Math.ceil(chunk / slice) };
 }
 
-type Sizes = Partial<Record<(typeof SIZE_NAMES)[number] | 'scale', number>>;
+/** Whole numbers that change from call to call, and what they are. */
+const SIZE_FIELDS = {
+  points: 'of each field',
+  firstPoint: 'of this chunk',
+  chunk: 'points of the chunk, whole tiles',
+  fields: 'of this chunk',
+  firstField: 'of this chunk',
+  lossParts: 'of each field',
+  firstPart: 'of this chunk',
+  slice: "points of a slice of the gradients' sums",
+  accumulate: "whether the gradients' sums go on from an earlier chunk",
+  slices: 'of a chunk',
+  allFields: 'of all chunks',
+};
+const SIZE_NAMES = Object.keys(SIZE_FIELDS) as (keyof typeof SIZE_FIELDS)[];
 
-/** The uniforms of fieldShader's `Sizes`. */
+type Sizes = Partial<Record<keyof typeof SIZE_FIELDS | 'scale', number>>;
+
+/** The uniforms of a field's kernels in WGSL. */
+export const SIZES = `
+struct Sizes {
+${SIZE_NAMES.map((name) => `  ${name}: u32, // ${SIZE_FIELDS[name]}`).join('\n')}
+  scale: f32, // of the deltas: d(mean loss) / d(sum of squares / 2); at the end, of the gradients' sums
+}`;
+
+/** Values of `SIZES`. */
 export function sizesOf(values: Sizes): ArrayBuffer {
   const buffer = new ArrayBuffer(4 * (SIZE_NAMES.length + 1));
   new Uint32Array(buffer).set(SIZE_NAMES.map((name) => values[name] ?? 0));

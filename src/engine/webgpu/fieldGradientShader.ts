@@ -7,8 +7,8 @@
  */
 import type { FieldSpec } from '../field.ts';
 import type { GpuKernel } from './backend.ts';
-import { fieldLayout, workspaceOf } from './fieldLayout.ts';
-import { SIZES, specKey } from './fieldShader.ts';
+import { SIZES } from './fieldChunks.ts';
+import { fieldLayout, specKey, workspaceOf } from './fieldLayout.ts';
 
 const TILE = 64;
 /** Points whose activations and deltas are in workgroup memory at a time; tiles of points are multiples of 8. */

@@ -99,3 +99,11 @@ export function workspaceOf({ layers }: FieldLayout): Workspace {
   const outputDelta = region(layers[layers.length - 1].outputsPadded);
   return { activations, deltas, outputDelta, valuesPerPoint: at };
 }
+
+/** Everything that the code of a field's kernels depends on; and what that of its gradients, which know no activation. */
+export function specKey(spec: FieldSpec): string {
+  return `${shapeKey(spec)} ${spec.activation} ${spec.omega} ${spec.output}`;
+}
+export function shapeKey({ layers, skipLayer }: FieldSpec): string {
+  return `${[layers[0].inputs, ...layers.map(({ outputs }) => outputs)].join('-')} ${skipLayer ?? ''}`;
+}

@@ -1,8 +1,8 @@
 /** Tensors of weights to packed weights (fieldLayout.ts), and sums of gradients back to tensors. */
 import type { FieldSpec } from '../field.ts';
 import type { GpuKernel } from './backend.ts';
-import { fieldLayout, type LayerLayout } from './fieldLayout.ts';
-import { SIZES, specKey } from './fieldShader.ts';
+import { SIZES } from './fieldChunks.ts';
+import { fieldLayout, type LayerLayout, specKey } from './fieldLayout.ts';
 
 export const WORKGROUP = 64;
 

@@ -9,7 +9,8 @@
 import type { FieldSpec } from '../field.ts';
 import { activationFunctions, isPiecewiseLinear } from './activationShader.ts';
 import type { GpuKernel } from './backend.ts';
-import { type FieldLayout, fieldLayout, type LayerLayout, workspaceOf } from './fieldLayout.ts';
+import { SIZES } from './fieldChunks.ts';
+import { type FieldLayout, fieldLayout, type LayerLayout, specKey, workspaceOf } from './fieldLayout.ts';
 
 /** `forward` writes outputs; `loss` compares them with targets; `gradients` starts from the gradient of the output. */
 export type FieldMode = 'forward' | 'loss' | 'gradients';
@@ -235,37 +236,6 @@ function outputDelta(tile: FieldTile, layer: LayerLayout, region: number) {
   }`;
 }
 
-/** Sizes that change from call to call, as the shaders of a field read them: these whole numbers, then `scale`. */
-export const SIZE_NAMES = [
-  'points',
-  'firstPoint',
-  'chunk',
-  'fields',
-  'firstField',
-  'lossParts',
-  'firstPart',
-  'slice',
-  'accumulate',
-  'slices',
-  'allFields',
-] as const;
-
-export const SIZES = `
-struct Sizes {
-  points: u32,      // of each field
-  firstPoint: u32,  // of this chunk
-  chunk: u32,       // points of the chunk, whole tiles
-  fields: u32,      // of this chunk
-  firstField: u32,
-  lossParts: u32,   // of each field
-  firstPart: u32,   // of this chunk
-  slice: u32,       // points of a slice of the gradients' sums
-  accumulate: u32,  // whether the gradients' sums go on from an earlier chunk
-  slices: u32,
-  allFields: u32,
-  scale: f32,       // of the deltas: d(mean loss) / d(sum of squares / 2); at the end, of the gradients' sums
-}`;
-
 /** The fused kernel of a spec in a mode. Bindings: sizes, weights, features, then result | target, workspace (, loss). */
 export function fieldKernel(spec: FieldSpec, mode: FieldMode, perField: boolean, tile: FieldTile): GpuKernel {
   const layout = fieldLayout(spec);
@@ -361,12 +331,4 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     gradients: ['uniform', 'read', 'read', 'read', 'write'] as const,
   }[mode];
   return { name: `field ${mode} ${specKey(spec)} ${perField ? 'own' : 'shared'} ${tile.points}`, code, bindings };
-}
-
-/** Everything that the code of a field's kernels depends on; and what that of its gradients, which know no activation. */
-export function specKey(spec: FieldSpec): string {
-  return `${shapeKey(spec)} ${spec.activation} ${spec.omega} ${spec.output}`;
-}
-export function shapeKey({ layers, skipLayer }: FieldSpec): string {
-  return `${[layers[0].inputs, ...layers.map(({ outputs }) => outputs)].join('-')} ${skipLayer ?? ''}`;
 }

@@ -4,6 +4,7 @@
  */
 import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
+import { spread } from './dispatch.ts';
 
 /** A workgroup takes 64 × 64 of the product, a thread 8 × 8, through workgroup memory 16 terms at a time. */
 const TILE = 64;
@@ -20,6 +21,7 @@ const SIZES = `
 struct Sizes {
   m: u32, n: u32, k: u32, slice: u32,
   aStride: u32, bStride: u32, batches: u32, slices: u32, // strides of 0 repeat one matrix for the whole batch
+  row: u32, // values that the sums of slices take across
 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;`;
 
@@ -93,12 +95,24 @@ const sumKernel: GpuKernel = {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let values = sizes.batches * sizes.m * sizes.n;
-  if (id.x >= values) { return; }
+  let i = id.y * sizes.row + id.x;
+  if (i >= values) { return; }
   var sum = 0.0;
-  for (var slice = 0u; slice < sizes.slices; slice++) { sum += slices[slice * values + id.x]; }
-  product[id.x] = sum;
+  for (var slice = 0u; slice < sizes.slices; slice++) { sum += slices[slice * values + i]; }
+  product[i] = sum;
 }`,
 };
+
+/** A product [m,k] · [k,n] for every one of a batch. */
+function extentsOf(a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: boolean) {
+  const [aRows, aColumns] = a.shape.slice(-2);
+  const [bRows, bColumns] = b.shape.slice(-2);
+  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
+  const [inner, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  if (inner !== k) throw new Error(`a product of [${a.shape}] and [${b.shape}] has inner extents ${k} and ${inner}`);
+  const batchShape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return { m, n, k, batchShape, batches: product(batchShape) };
+}
 
 const product = (extents: readonly number[]) => extents.reduce((total, extent) => total * extent, 1);
 
@@ -113,27 +127,24 @@ export function registerMatmul(backend: WebgpuBackend): void {
     return kernel;
   };
 
-  const multiply = (a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: boolean): TensorInfo => {
-    const [aRows, aColumns] = a.shape.slice(-2);
-    const [bRows, bColumns] = b.shape.slice(-2);
-    const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-    const [inner, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
-    if (inner !== k) throw new Error(`a product of [${a.shape}] and [${b.shape}] has inner extents ${k} and ${inner}`);
-    const batchShape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-    const batches = product(batchShape);
+  const multiply = (a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: boolean) => {
+    const { m, n, k, batchShape, batches } = extentsOf(a, b, transposeA, transposeB);
     const strideOf = ({ shape }: TensorInfo) => (product(shape.slice(0, -2)) === 1 ? 0 : product(shape.slice(-2)));
     const tiles = Math.ceil(m / TILE) * Math.ceil(n / TILE);
+    const most = backend.device.limits.maxComputeWorkgroupsPerDimension;
+    if (product([m, n, k, batches]) === 0 || Math.max(tiles, batches) > most) return undefined;
     const wanted = Math.ceil(BUSY_WORKGROUPS / (tiles * batches));
-    const most = Math.max(1, Math.min(wanted, Math.floor(k / SHORTEST_SLICE)));
-    const slice = Math.ceil(k / most / TERMS) * TERMS;
+    const mostSlices = Math.max(1, Math.min(wanted, Math.floor(k / SHORTEST_SLICE)));
+    const slice = Math.ceil(k / mostSlices / TERMS) * TERMS;
     const slices = Math.max(1, Math.ceil(k / slice));
-    const numbers = Uint32Array.of(m, n, k, slice, strideOf(a), strideOf(b), batches, slices);
+    const [across, down] = spread(Math.ceil((batches * m * n) / 64), backend.device);
+    const numbers = Uint32Array.of(m, n, k, slice, strideOf(a), strideOf(b), batches, slices, 64 * across, 0, 0, 0);
     const sizes = backend.uniforms(numbers.buffer);
     const result = backend.allocate([...batchShape, m, n]);
     const parts = slices === 1 ? result : backend.allocate([slices, batches, m, n]);
     backend.run(kernelOf(transposeA, transposeB), [sizes, a, b, parts], [tiles, batches, slices]);
     if (parts !== result) {
-      backend.run(sumKernel, [sizes, parts, result], [Math.ceil((batches * m * n) / 64)]);
+      backend.run(sumKernel, [sizes, parts, result], [across, down]);
       backend.disposeData(parts.dataId);
     }
     return result;
@@ -144,7 +155,6 @@ export function registerMatmul(backend: WebgpuBackend): void {
     const [of, other] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
     return product(of) === 1 || product(other) === 1 || of.join() === other.join();
   };
-  const { maxComputeWorkgroupsPerDimension: most } = backend.device.limits;
 
   tf.unregisterKernel('BatchMatMul', 'webgpu');
   tf.registerKernel({
@@ -153,13 +163,9 @@ export function registerMatmul(backend: WebgpuBackend): void {
     kernelFunc: (call) => {
       const { a, b } = call.inputs as { a: Tensor; b: Tensor };
       const { transposeA, transposeB } = call.attrs as unknown as Record<'transposeA' | 'transposeB', boolean>;
-      const [values, sum] = [product(a.shape) * product(b.shape), a.shape[a.shape.length - (transposeA ? 2 : 1)]];
       const floats = a.dtype === 'float32' && b.dtype === 'float32';
-      const outputs = sum > 0 ? (a.size / sum) * (b.size / sum) : 0;
-      const fits = values > 0 && outputs / 64 < most && Math.max(...a.shape, ...b.shape) / TILE < most;
-      return floats && fits && isSimple(a, b)
-        ? multiply(a, b, transposeA, transposeB)
-        : (original.kernelFunc(call) as TensorInfo);
+      const result = floats && isSimple(a, b) ? multiply(a, b, transposeA, transposeB) : undefined;
+      return result ?? (original.kernelFunc(call) as TensorInfo);
     },
   });
 }

@@ -5,7 +5,7 @@ import type { WebgpuBackend } from './backend.ts';
 import { type Cut, chunksOf, cutPass } from './fieldChunks.ts';
 import { unpackSteps } from './fieldPacking.ts';
 import { mixedGradientKernel } from './mixedGradientShader.ts';
-import { LOSS_SCALE, matrixUnit, mixedLayout, mixedTile } from './mixedLayout.ts';
+import { LOSS_SCALE, type MatrixUnit, mixedLayout, mixedTile } from './mixedLayout.ts';
 import { featuresKernel, mixedPackSteps } from './mixedPacking.ts';
 import { mixedKernel } from './mixedShader.ts';
 import { once } from './once.ts';
@@ -25,13 +25,17 @@ export interface MixedPass {
   run(weights: FieldWeights, features: Tensor, targets: Tensor): PassResult;
 }
 
-/** The pass in mixed precision, or none where the adapter or the widths of the field admit none. */
-export function createMixedPass(spec: FieldSpec, backend: WebgpuBackend): MixedPass | undefined {
+/** The pass in mixed precision, or none where the field is too wide. @param mostBytes of the workspace. */
+export function createMixedPass(
+  spec: FieldSpec,
+  backend: WebgpuBackend,
+  unit: MatrixUnit,
+  mostBytes: number,
+): MixedPass | undefined {
   const { limits } = backend.device;
-  const unit = matrixUnit(backend.opened.description);
   const layout = mixedLayout(spec);
   const threads = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
-  const tile = unit && mixedTile(layout, unit, limits.maxComputeWorkgroupStorageSize, threads);
+  const tile = mixedTile(layout, unit, limits.maxComputeWorkgroupStorageSize, threads);
   if (!tile) return undefined;
   const mostBuffers = limits.maxStorageBuffersPerShaderStage;
   const packSteps = mixedPackSteps(spec, mostBuffers);
@@ -53,7 +57,7 @@ export function createMixedPass(spec: FieldSpec, backend: WebgpuBackend): MixedP
       { fields, points, tilePoints: tile.points },
       {
         bytesPerPoint: 2 * (layout.valuesPerPoint + (perField ? layout.featuresPadded : 0)),
-        mostBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
+        mostBytes,
         weights: layout.field.gradientStride,
       },
     );

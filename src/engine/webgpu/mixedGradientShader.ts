@@ -8,9 +8,9 @@
  */
 import type { FieldSpec } from '../field.ts';
 import type { GpuKernel } from './backend.ts';
-import { workspaceOf } from './fieldLayout.ts';
-import { SIZES, shapeKey } from './fieldShader.ts';
-import { type MixedLayout, type MixedTile, matrixTypes, mixedLayout } from './mixedLayout.ts';
+import { SIZES } from './fieldChunks.ts';
+import { shapeKey, workspaceOf } from './fieldLayout.ts';
+import { type MixedLayout, type MixedTile, matrixTypes, mixedLayout, tileKey } from './mixedLayout.ts';
 
 /** Blocks that a workgroup takes, one a subgroup. */
 const BLOCKS = 4;
@@ -82,9 +82,10 @@ const each = (count: number, line: (i: number) => string) =>
 /** Bindings: sizes, features (16 bits), workspace, sums. Workgroups (`groups`, fields, slices). */
 export function mixedGradientKernel(
   spec: FieldSpec,
-  { unit, points }: MixedTile,
+  tile: MixedTile,
   perField: boolean,
 ): { kernel: GpuKernel; groups: number } {
+  const { unit, points } = tile;
   const { M, N, K, subgroupSize } = unit;
   const rows = (line: (i: number) => string) => each(unit.rows, line);
   const columns = (line: (j: number) => string) => each(unit.columns, line);
@@ -159,6 +160,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 }`;
   const bindings = ['uniform', 'read', 'read', 'write'] as const;
-  const kernel = { name: `mixed gradient ${shapeKey(spec)} ${perField} ${points}`, code, bindings };
+  const kernel = { name: `mixed gradient ${shapeKey(spec)} ${perField} ${tileKey(tile)}`, code, bindings };
   return { kernel, groups: Math.ceil(blocks.length / BLOCKS) };
 }

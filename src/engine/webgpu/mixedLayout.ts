@@ -113,6 +113,9 @@ export function mixedTile(
   return undefined;
 }
 
+/** Everything that tells the code of one tile's kernels from another's. */
+export const tileKey = ({ unit, points, staged }: MixedTile) => `${Object.values(unit).join('x')} ${points} ${staged}`;
+
 /** Values of a row of staged results, and of all that a subgroup stages. */
 export const stageStride = ({ unit, staged }: MixedTile) => staged * unit.N + ROW_PADDING;
 export const stageSize = (tile: MixedTile) => tile.unit.M * stageStride(tile);

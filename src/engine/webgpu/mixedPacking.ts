@@ -1,9 +1,9 @@
 /** Weights and features as the kernels of mixed precision read them (mixedLayout.ts). */
 import type { FieldSpec } from '../field.ts';
 import type { GpuKernel } from './backend.ts';
-import type { LayerLayout } from './fieldLayout.ts';
+import { SIZES } from './fieldChunks.ts';
+import { type LayerLayout, shapeKey } from './fieldLayout.ts';
 import { type PackStep, runs, WORKGROUP } from './fieldPacking.ts';
-import { SIZES, shapeKey } from './fieldShader.ts';
 import { HALF, type MixedLayer, type MixedLayout, mixedLayout } from './mixedLayout.ts';
 
 /**

@@ -9,8 +9,8 @@
 import type { FieldSpec } from '../field.ts';
 import { activationFunctions, isPiecewiseLinear } from './activationShader.ts';
 import type { GpuKernel } from './backend.ts';
-import { workspaceOf } from './fieldLayout.ts';
-import { SIZES, specKey } from './fieldShader.ts';
+import { SIZES } from './fieldChunks.ts';
+import { specKey, workspaceOf } from './fieldLayout.ts';
 import {
   HALF,
   LOSS_SCALE,
@@ -21,6 +21,7 @@ import {
   ROW_PADDING,
   stageSize,
   stageStride,
+  tileKey,
 } from './mixedLayout.ts';
 
 /** A run through one layer, forwards or backwards: weights [width, hidden + features] times the tile, or the features. */
@@ -242,5 +243,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   ${passes('BACKWARD', backward, 'take_delta')}
 }`;
   const bindings = ['uniform', 'read', 'read', 'read', 'read', 'write', 'write'] as const;
-  return { name: `mixed field ${specKey(spec)} ${perField} ${points}`, code, bindings };
+  return { name: `mixed field ${specKey(spec)} ${perField} ${tileKey(tile)}`, code, bindings };
 }

@@ -1,6 +1,6 @@
 /**
  * Adam and averages, in place: one dispatch over all parameters, which lie side by side (arena.ts) from the first update
- * on, as do their moments, their averages and, copied there, their gradients.
+ * on, as do their moments, their averages and, gathered there, their gradients.
  */
 import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
 import {
@@ -11,8 +11,10 @@ import {
   type Trained,
   type UpdateOptions,
 } from '../optimizer.ts';
-import { type Arena, arenaLayout, copyInto, moveToArena } from './arena.ts';
+import { type Arena, arenaLayout, gatherKernels, moveToArena } from './arena.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
+import { spread } from './dispatch.ts';
+import { once } from './once.ts';
 
 const WORKGROUP = 256;
 
@@ -91,6 +93,9 @@ interface Together {
 
 export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
   const groups = new WeakMap<Tensor, Together>();
+  const gatherSteps = once((sizes: string) =>
+    gatherKernels(sizes.split(' ').map(Number), backend.device.limits.maxStorageBuffersPerShaderStage),
+  );
 
   /** The tensor, or a copy in its place where its values are seen elsewhere. */
   const exclusive = (tensor: Tensor): Tensor => {
@@ -108,12 +113,13 @@ export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
   };
 
   const gather = (columns: readonly Tensor[][]): Together => {
-    const moved = columns.map((column) => moveToArena(backend, column));
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const [{ arena, tensors }] = moved;
-    const gradients = backend.bufferManager.acquireBuffer(4 * arena.length, usage);
-    const group = { members: moved.map((column) => column.tensors), arenas: moved.map((m) => m.arena), gradients };
-    groups.set(tensors[0], group);
+    const { length } = arenaLayout(columns[0].map(({ size }) => size));
+    const gradients = backend.bufferManager.acquireBuffer(4 * length, usage);
+    const releaseGradients = () => backend.bufferManager.releaseBuffer(gradients);
+    const moved = columns.map((column, c) => moveToArena(backend, column, c === 0 ? releaseGradients : undefined));
+    const group = { members: moved.map(({ tensors }) => tensors), arenas: moved.map(({ arena }) => arena), gradients };
+    groups.set(group.members[0][0], group);
     return group;
   };
 
@@ -139,20 +145,21 @@ export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
       const group = known(columns) ?? gather(columns);
       const [parameterArena, first, second, averages] = group.arenas;
       const gradients = sorted.flatMap(({ gradient }) => (gradient ? [gradient] : []));
-      gradients.forEach((gradient, i) => {
-        copyInto(backend, gradient, group.gradients, 4 * parameterArena.offsets[i]);
-      });
+      for (const { kernel, members, workgroups } of gatherSteps(gradients.map(({ size }) => size).join(' '))) {
+        const bound = members.map((m) => gradients[m]);
+        backend.run(kernel, [group.gradients, ...bound], spread(workgroups, backend.device));
+      }
       const trained = arenaLayout(gradients.map(({ size }) => size)).length / 4;
       const all = parameterArena.length / 4;
       const workgroups = Math.ceil(all / WORKGROUP);
-      const across = Math.min(workgroups, backend.device.limits.maxComputeWorkgroupsPerDimension);
+      const [across, down] = spread(workgroups, backend.device);
       const lengths = backend.uniforms(Uint32Array.of(trained, all, Number(averaged), across * WORKGROUP).buffer);
       // Without averages something else must be bound in their place, and is left alone: the gradients' twin won't do.
       const fourth = averages?.buffer ?? scratch(backend);
       backend.run(
         updateAllKernel,
         [lengths, values, guard, group.gradients, parameterArena.buffer, first.buffer, second.buffer, fourth],
-        [across, Math.ceil(workgroups / across)],
+        [across, down],
       );
       for (const tensor of group.members.flat()) backend.forgetValues(tensor);
       const result: Trained[] = [];

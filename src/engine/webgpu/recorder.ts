@@ -77,15 +77,9 @@ function notingEncoder(encoder: GPUCommandEncoder, commands: Command[]): GPUComm
 
 export function createRecorder(backend: WebgpuBackend): Recorder {
   const { device, queue } = backend;
-  const flush = () => {
-    if (!backend.commandEncoder) return;
-    backend.endComputePassEncoder();
-    backend.submitQueue();
-  };
-
   return (inputs, work) => {
     for (const input of inputs) backend.uploadToGPU(input.dataId);
-    flush();
+    backend.flush();
     const commands: Command[] = [];
     const outer = backend.bufferManager;
     const pool = new RecordingPool(device, outer);
@@ -97,7 +91,7 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
       written = backend.watchWrites(() => {
         output = tf.tidy(work);
       });
-      flush();
+      backend.flush();
     } finally {
       backend.wrapEncoder = undefined;
       backend.bufferManager = outer;
@@ -132,7 +126,7 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
     return {
       first: backend.read(recorded.dataId) as Promise<Float32Array>,
       async repeat(values) {
-        flush();
+        backend.flush();
         values.forEach((array, i) => {
           const { buffer, offset } = backend.bindingOf(inputs[i]);
           queue.writeBuffer(buffer, offset ?? 0, array as Float32Array<ArrayBuffer>);
@@ -153,7 +147,7 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
       },
       dispose() {
         recorded.dispose();
-        flush();
+        backend.flush();
         for (const buffer of [...pool.buffers, ...idle]) buffer.destroy();
       },
     };
