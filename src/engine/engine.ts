@@ -23,6 +23,8 @@ export interface Engine {
   probe(): Promise<Availability>;
   /** Makes this engine the one that computes. */
   start(): Promise<void>;
+  /** The device that `start` found, where there are several kinds. */
+  device?(): string;
 }
 
 /** In the order in which `auto` tries them; an engine of a GPU only where it has one. */

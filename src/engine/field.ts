@@ -67,6 +67,8 @@ export interface FieldKernel {
   supports(spec: FieldSpec, features: Tensor): boolean;
   /** The value of a scalar, where it can be told at once: what is minimised alone or in a sum has a gradient of 1. */
   knownValue(scalar: Tensor): number | undefined;
+  /** Whether it multiplies a `mixed` spec in 16 bits here; elsewhere such a spec means 32. */
+  isMixed?(spec: FieldSpec): boolean;
   /** [B,P,C] */
   forward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D;
   lossAndGradients(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): FieldLossResult;
@@ -95,6 +97,11 @@ export function registerFieldKernel(backendName: string, kernel: FieldKernel): v
 function kernelFor(spec: FieldSpec, features: Tensor): FieldKernel | undefined {
   const kernel = fieldKernels.get(tf.getBackend());
   return kernel?.supports(spec, features) ? kernel : undefined;
+}
+
+/** Whether a spec whose precision is `mixed` is trained in mixed precision on the engine in use. */
+export function isTrainedMixed(spec: FieldSpec): boolean {
+  return fieldKernels.get(tf.getBackend())?.isMixed?.(spec) ?? false;
 }
 
 /** The number of features a field reads, of channels it writes, and of weights and biases it has. */

@@ -74,12 +74,12 @@ const FLOW_POINTS = 60;
  * @param descent for plain gradient descent on each field's MSE: the learning rate of every step, and the steps to
  *   predict. Over all pixels that is η = 2·rate/(pixels·channels) for ½‖f−y‖².
  */
-export function kernelReference(
+export async function kernelReference(
   generator: Generator,
   seed: number,
   image: StudyImage,
   descent?: { learningRates: ArrayLike<number>; steps: readonly number[] },
-): KernelReference {
+): Promise<KernelReference> {
   const exact = Math.max(image.width, image.height) <= LARGEST_EXACT;
   const width = exact ? image.width : Math.min(WINDOW, image.width);
   const height = exact ? image.height : Math.min(WINDOW, image.height);
@@ -88,7 +88,7 @@ export function kernelReference(
     return (top + Math.floor(i / width)) * image.width + left + (i % width);
   });
   const features = makeGridEncoder(generator.encoding, fullView(image.width, image.height)).pixels(pixels);
-  const { kernel, output } = neuralTangentKernel(generator.spec, initialWeights(generator, seed), features);
+  const { kernel, output } = neuralTangentKernel(generator.spec, await initialWeights(generator, seed), features);
   const plane = (values: ArrayLike<number>, index: (i: number) => number) =>
     Array.from({ length: CHANNELS }, (_, c) => Float64Array.from(pixels, (_, i) => values[index(i) * CHANNELS + c]));
   const partition: BandPartition = octavePartition(width, height);
@@ -125,13 +125,11 @@ export function kernelReference(
 }
 
 /** Weights of the untrained field as plain numbers. */
-function initialWeights(generator: Generator, seed: number) {
+async function initialWeights(generator: Generator, seed: number) {
   const parameters = tidy(() => initGenerator(generator, seed, 1));
-  const values = (name: string) => parameters[name].dataSync() as Float32Array;
-  const weights = {
-    kernels: generator.spec.layers.map((_, l) => values(`field.${l}.kernel`)),
-    biases: generator.spec.layers.map((_, l) => values(`field.${l}.bias`)),
-  };
+  const all = (part: string) =>
+    Promise.all(generator.spec.layers.map(async (_, l) => (await parameters[`field.${l}.${part}`].data()) as Float32Array));
+  const weights = { kernels: await all('kernel'), biases: await all('bias') };
   tf.dispose(Object.values(parameters));
   return weights;
 }

@@ -18,7 +18,7 @@ import { checkpointMetadata, requireSameRun } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 import { RunLog } from './runLog.ts';
 import { disposeState, initialState, restoreState, stateTensors, type TrainState } from './state.ts';
-import { disposeDetails, type StepLoss, Stepper } from './stepper.ts';
+import { type StepLoss, Stepper } from './stepper.ts';
 
 export interface TrainOptions {
   experiment: Experiment;
@@ -100,10 +100,9 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
 
       const logged = (state.step + 1) % settings.logEverySteps === 0 || state.step + 1 === settings.steps;
       if (logged) {
-        const { losses, details } = await stepper.stepWithDetails();
+        const { losses, details } = await stepper.stepClosely();
         await look(losses);
-        if (details) await log.step(state, details);
-        disposeDetails(details);
+        if (details) log.step(state.step, details);
       } else await look(await stepper.step());
 
       if (state.step % settings.sampleEverySteps === 0 || state.step === settings.steps) {

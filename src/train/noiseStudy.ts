@@ -98,7 +98,7 @@ async function studyEncoding(
     cleanPsnrDb: [],
     lastCleanFit: new Float32Array(),
     impulses: [],
-    kernel: kernelReference(generator, seed, image, descentOf(options)),
+    kernel: await kernelReference(generator, seed, image, descentOf(options)),
   };
   const psnr = (a: Float32Array, b: Float32Array) => psnrOfMse(meanSquaredError(a, b));
   await trainNoiseFits({

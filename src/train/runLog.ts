@@ -15,14 +15,12 @@ import { disposeFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
 import { pngOf } from '../render/png.ts';
 import { renderImages } from '../render/render.ts';
-import { tf } from '../tf.ts';
 import { MetricsLog, readMetrics } from './metricsLog.ts';
 import { Progress } from './progress.ts';
 import { referenceOf, spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
 import { scheduleFactor } from './schedule.ts';
 import { drawingParameters, LATENTS, type TrainState } from './state.ts';
-import { globalNorm } from './step.ts';
 import type { StepDetails } from './stepper.ts';
 import { EventWriter } from './tensorboard/eventWriter.ts';
 
@@ -102,24 +100,20 @@ export class RunLog {
   /**
    * A logged step: loss, rates, and the norms of gradient, parameters and update.
    */
-  async step(state: TrainState, { before, ...result }: StepDetails): Promise<void> {
+  step(step: number, details: StepDetails): void {
     const { train } = this.options.experiment;
-    const after = Object.values(state.adam).map(({ parameter }) => parameter);
-    const changes = tf.tidy(() => after.map((parameter, i) => tf.sub(parameter, before[i])));
     const now = performance.now();
-    this.lastGradientNorm = { step: state.step, norm: await globalNorm(Object.values(result.gradients)) };
-    const [[loss], [meanSquaredError]] = await Promise.all([result.loss.data(), result.meanSquaredError.data()]);
-    this.write(state.step, {
-      'train/loss': loss,
-      'train/psnr_db': psnrOfMse(meanSquaredError),
-      'train/learning_rate': train.learningRate * scheduleFactor(train.schedule, state.step - 1, train.steps),
-      'norm/gradient': this.lastGradientNorm.norm,
-      'norm/parameters': await globalNorm(after),
-      'norm/update': await globalNorm(changes),
-      'time/steps_per_second': (1000 * (state.step - this.lastLogged.step)) / (now - this.lastLogged.at),
+    this.lastGradientNorm = { step, norm: details.gradientNorm };
+    this.write(step, {
+      'train/loss': details.loss,
+      'train/psnr_db': psnrOfMse(details.meanSquaredError),
+      'train/learning_rate': train.learningRate * scheduleFactor(train.schedule, step - 1, train.steps),
+      'norm/gradient': details.gradientNorm,
+      'norm/parameters': details.parametersNorm,
+      'norm/update': details.updateNorm,
+      'time/steps_per_second': (1000 * (step - this.lastLogged.step)) / (now - this.lastLogged.at),
     });
-    tf.dispose(changes);
-    this.lastLogged = { step: state.step, at: now };
+    this.lastLogged = { step, at: now };
   }
 
   /**

@@ -3,6 +3,7 @@ import { type Experiment, trainingSize } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { loadImages, skippedReport } from '../data/loadImages.ts';
 import { startEngine } from '../engine/engine.ts';
+import { isTrainedMixed } from '../engine/field.ts';
 import { Interrupted } from '../errors.ts';
 import { makeGenerator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
@@ -11,6 +12,7 @@ import { type TrainSummary, train } from './loop.ts';
 import { Progress } from './progress.ts';
 import { RunFolder } from './runFolder.ts';
 import { initialState } from './state.ts';
+import { trainingSpec } from './step.ts';
 
 export interface SessionOptions {
   experiment: Experiment;
@@ -76,15 +78,20 @@ export async function trainSession(options: SessionOptions): Promise<TrainSummar
   const run = await RunFolder.create(runPath, { resume, overwrite });
   try {
     const { width, height } = trainingSize(experiment.data);
+    const on = engine.device ? ` (${engine.device()})` : '';
     say(
-      `${images.count} images of ${width}x${height}; engine ${engine.name}; ${describeModel(experiment, images.count)}`,
+      `${images.count} images of ${width}x${height}; engine ${engine.name}${on}; ${describeModel(experiment, images.count)}`,
     );
+    if (experiment.train.precision === 'mixed') {
+      const spec = trainingSpec(experiment, makeGenerator(experiment.model, experiment.seed));
+      if (!isTrainedMixed(spec)) say(`train.precision: mixed needs a GPU with matrix units; float32 is used on ${engine.name}`);
+    }
     return await train({
       experiment,
       images,
       run,
       resume,
-      engine: `${engine.name}: ${engine.description}`,
+      engine: `${engine.name}: ${engine.description}${on}`,
       signal,
       say,
     });

@@ -61,7 +61,7 @@ export function lossAndGradients(
 const mixedSpecs = new WeakMap<FieldSpec, FieldSpec>();
 
 /** The field as it is trained: drawing always has full precision. One object a field, for engines keep plans by it. */
-function trainingSpec({ train }: Experiment, { spec }: Generator): FieldSpec {
+export function trainingSpec({ train }: Experiment, { spec }: Generator): FieldSpec {
   if (train.precision === 'float32') return spec;
   const known = mixedSpecs.get(spec);
   const mixed = known ?? { ...spec, precision: train.precision };
@@ -128,12 +128,4 @@ export function applyGradients(
     state.adam[name] = updated[i].state;
     if (updated[i].average) state.averages[name] = updated[i].average as Tensor;
   });
-}
-
-/** √Σ‖t‖² over tensors. */
-export async function globalNorm(tensors: Iterable<Tensor>): Promise<number> {
-  const squares = tf.tidy(() => tf.sum(tf.stack([...tensors].map((tensor) => tf.sum(tf.square(tensor))))));
-  const [sum] = await squares.data();
-  squares.dispose();
-  return Math.sqrt(sum);
 }

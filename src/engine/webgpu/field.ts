@@ -2,6 +2,7 @@
 import { type Tensor, type Tensor2D, type Tensor3D, type TensorInfo, tf } from '../../tf.ts';
 import type { FieldKernel, FieldSpec, FieldWeights } from '../field.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
+import { spread } from './dispatch.ts';
 import { chunksOf, cutPass, passSizes, sizesOf, WORKSPACE_BYTES } from './fieldChunks.ts';
 import { featureGradientKernel, type GradientStep, gradientKernels } from './fieldGradientShader.ts';
 import { type FieldLayout, fieldLayout, workspaceOf } from './fieldLayout.ts';
@@ -30,13 +31,14 @@ export interface FieldKernelSettings {
   workspaceBytes?: number;
   /** What multiplies matrices in mixed precision. */
   unit?: MatrixUnit;
+  /** Most buffers that weights are packed from and gradients are handed out to at once. */
+  mostBuffers?: number;
 }
 
-export function createFieldKernel(
-  backend: WebgpuBackend,
-  { workspaceBytes = WORKSPACE_BYTES, unit = matrixUnit(backend.opened.description) }: FieldKernelSettings = {},
-): FieldKernel {
+export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelSettings = {}): FieldKernel {
   const { limits } = backend.device;
+  const { workspaceBytes = WORKSPACE_BYTES, unit = matrixUnit(backend.opened.description) } = settings;
+  const { mostBuffers = limits.maxStorageBuffersPerShaderStage } = settings;
   const mostBytes = Math.min(workspaceBytes, limits.maxStorageBufferBindingSize, limits.maxBufferSize);
   const plans = new WeakMap<FieldSpec, Plan | 'none'>();
 
@@ -47,7 +49,6 @@ export function createFieldKernel(
     const memory = limits.maxComputeWorkgroupStorageSize;
     const threads = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
     const tile = fieldTile(layout, memory, threads);
-    const mostBuffers = limits.maxStorageBuffersPerShaderStage;
     const plan = tile && {
       layout,
       tile,
@@ -124,8 +125,8 @@ export function createFieldKernel(
         backend.run(kernel, [sizes, features, workspace, sums], [tiles, chunk.fields, cut.slices]);
       }
       for (const result of ofFeatures) {
-        const groups = Math.ceil((chunk.tiles * tile.points * layout.features) / 64);
-        backend.run(plan.ofFeatures(), [sizes, packed, workspace, result], [groups, chunk.fields]);
+        const [x, z] = spread(Math.ceil((chunk.tiles * tile.points * layout.features) / 64), backend.device);
+        backend.run(plan.ofFeatures(), [sizes, packed, workspace, result], [x, chunk.fields, z]);
       }
     }
     for (const scratch of [packed, workspace]) release(scratch);
@@ -165,6 +166,8 @@ export function createFieldKernel(
       const plan = features.dtype === 'float32' ? planOf(spec) : undefined;
       return plan !== undefined && plan.layout.channels <= 64;
     },
+
+    isMixed: (spec) => planOf(spec)?.mixed !== undefined,
 
     knownValue: ({ dataId }) => backend.tensorMap.get(dataId).values?.[0],
 

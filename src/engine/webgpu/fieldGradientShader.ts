@@ -216,7 +216,7 @@ export function gradientKernels(spec: FieldSpec, perField: boolean): GradientSte
 
 /**
  * Gradients of the features, [fields, points, features]: a value a thread, from the deltas of the layers that read features.
- * Bindings: sizes, weights, workspace, result. Seldom asked for, and never in training. Workgroups (values / 64, fields).
+ * Bindings: sizes, weights, workspace, result. Seldom asked for, and never in training. Workgroups (x, fields, z), where x·z is values / 64.
  */
 export function featureGradientKernel(spec: FieldSpec): GpuKernel {
   const layout = fieldLayout(spec);
@@ -228,7 +228,7 @@ export function featureGradientKernel(spec: FieldSpec): GpuKernel {
     const width = layer.outputsPadded;
     return [
       `for (var o = 0u; o < ${width / 4}u; o++) {
-    let delta = workspace[(${region}u * sizes.fields * sizes.chunk + (id.y * sizes.chunk + point) * ${width}u) / 4u + o];
+    let delta = workspace[(${region}u * sizes.fields * sizes.chunk + (group.y * sizes.chunk + point) * ${width}u) / 4u + o];
     sum += dot(delta, weights[(field * ${layout.weightStride}u + ${layer.kernel}u + (${layer.hiddenPadded}u + f) * ${width}u) / 4u + o]);
   }`,
     ];
@@ -239,10 +239,13 @@ export function featureGradientKernel(spec: FieldSpec): GpuKernel {
 @group(0) @binding(2) var<storage, read> workspace: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let field = sizes.firstField + id.y;
-  let point = id.x / ${layout.features}u;
-  let f = id.x % ${layout.features}u;
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let field = sizes.firstField + group.y;
+  let i = (group.z * groups.x + group.x) * 64u + lane;
+  let point = i / ${layout.features}u;
+  let f = i % ${layout.features}u;
   if (point >= sizes.chunk || sizes.firstPoint + point >= sizes.points) { return; }
   var sum = 0.0;
   ${sums.join('\n  ')}

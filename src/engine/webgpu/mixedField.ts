@@ -6,7 +6,7 @@ import { type Cut, chunksOf, cutPass } from './fieldChunks.ts';
 import { unpackSteps } from './fieldPacking.ts';
 import { mixedGradientKernel } from './mixedGradientShader.ts';
 import { LOSS_SCALE, type MatrixUnit, mixedLayout, mixedTile } from './mixedLayout.ts';
-import { featuresKernel, mixedPackSteps } from './mixedPacking.ts';
+import { featuresGroups, featuresKernel, mixedPackSteps } from './mixedPacking.ts';
 import { mixedKernel } from './mixedShader.ts';
 import { once } from './once.ts';
 
@@ -73,8 +73,11 @@ export function createMixedPass(
     const lossParts = backend.allocate([fields, Math.ceil(points / tile.points)]);
     for (const { sizes: bytes, tiles, fields: here } of chunksOf(cut, 0)) {
       const sizes = backend.uniforms(bytes);
-      const featureGroups = Math.ceil((tiles * tile.points * layout.featuresPadded) / 4 / 64);
-      backend.run(prepare, [sizes, features, halves], [featureGroups, perField ? here : 1]);
+      backend.run(
+        prepare,
+        [sizes, features, halves],
+        [featuresGroups(layout, tile.points), tiles, perField ? here : 1],
+      );
       backend.run(fused, [sizes, packed, biases, halves, targets, workspace, lossParts], [tiles, here]);
       backend.run(gradient.kernel, [sizes, halves, workspace, sums], [gradient.groups, here, cut.slices]);
     }

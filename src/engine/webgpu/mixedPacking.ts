@@ -88,7 +88,7 @@ const biasOf = ({ outputs, outputsPadded }: LayerLayout, { bias }: MixedLayer, l
 
 /**
  * The features of a chunk as 16 bits [fields or 1][tiles][features][points of a tile], zero in the padding: four points
- * of a feature a thread. Bindings: sizes, features, packed. Workgroups (`groups` for each tile's points, fields or 1).
+ * of a feature a thread. Bindings: sizes, features, packed. Workgroups (`featuresGroups`, tiles, fields or 1).
  */
 export function featuresKernel(layout: MixedLayout, points: number, perField: boolean): GpuKernel {
   const { featuresPadded, field } = layout;
@@ -106,12 +106,15 @@ fn value(field: u32, point: u32, f: u32) -> f32 {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let f = id.x % ${featuresPadded}u;
   let p = 4u * (id.x / ${featuresPadded}u);
-  if (p >= sizes.chunk) { return; }
-  let point = sizes.firstPoint + p;
-  let values = vec4f(value(id.y, point, f), value(id.y, point + 1u, f), value(id.y, point + 2u, f), value(id.y, point + 3u, f));
-  let tile = (id.y * sizes.chunk + p) / ${points}u;
-  packed[((tile * ${featuresPadded}u + f) * ${points}u + p % ${points}u) / 4u] = half(values);
+  if (p >= ${points}u) { return; }
+  let point = sizes.firstPoint + id.y * ${points}u + p;
+  let values = vec4f(value(id.z, point, f), value(id.z, point + 1u, f), value(id.z, point + 2u, f), value(id.z, point + 3u, f));
+  let tile = id.z * (sizes.chunk / ${points}u) + id.y;
+  packed[((tile * ${featuresPadded}u + f) * ${points}u + p) / 4u] = half(values);
 }`;
   const name = `mixed features ${field.features} ${points} ${perField}`;
   return { name, code, bindings: ['uniform', 'read', 'write'] };
 }
+
+export const featuresGroups = (layout: MixedLayout, points: number) =>
+  Math.ceil((layout.featuresPadded * points) / 4 / WORKGROUP);

@@ -100,7 +100,14 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
     backend.tensorMap.get(recorded.dataId).external = true; // its buffer goes with the recording
     const result = backend.bindingOf(recorded);
     const size = 4 * recorded.size;
+    const stagings: GPUBuffer[] = [];
     const idle: GPUBuffer[] = [];
+    const newStaging = () => {
+      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+      const staging = device.createBuffer({ size, usage });
+      stagings.push(staging);
+      return staging;
+    };
 
     const encode = (staging: GPUBuffer) => {
       const encoder = device.createCommandEncoder();
@@ -131,8 +138,7 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
           const { buffer, offset } = backend.bindingOf(inputs[i]);
           queue.writeBuffer(buffer, offset ?? 0, array as Float32Array<ArrayBuffer>);
         });
-        const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-        const staging = idle.pop() ?? device.createBuffer({ size, usage });
+        const staging = idle.pop() ?? newStaging();
         queue.submit([encode(staging)]);
         for (const dataId of written) backend.forgetValues({ dataId, shape: [], dtype: 'float32' });
         try {
@@ -148,7 +154,7 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
       dispose() {
         recorded.dispose();
         backend.flush();
-        for (const buffer of [...pool.buffers, ...idle]) buffer.destroy();
+        for (const buffer of [...pool.buffers, ...stagings]) buffer.destroy();
       },
     };
   };

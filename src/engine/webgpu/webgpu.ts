@@ -45,6 +45,7 @@ export const webgpuEngine: Engine = {
     await tf.setBackend('webgpu');
     await tf.ready();
   },
+  device: () => backend?.opened.description.name ?? 'not started',
 };
 
 /** The device of the running engine. @throws Error where it has not been started. */

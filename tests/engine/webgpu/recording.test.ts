@@ -1,0 +1,179 @@
+/** Steps that are recorded once and repeated, against the same steps each computed as it is written. */
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { loadExperiment } from '../../../src/config/load.ts';
+import type { ImageSet } from '../../../src/data/imageSet.ts';
+import { startEngine } from '../../../src/engine/engine.ts';
+import { recorderInUse } from '../../../src/engine/recording.ts';
+import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
+import { makeGenerator } from '../../../src/models/generator.ts';
+import { tf } from '../../../src/tf.ts';
+import { Batches } from '../../../src/train/batch.ts';
+import { disposeState, initialState, stateTensors, type TrainState } from '../../../src/train/state.ts';
+import { type StepDetails, type StepLoss, Stepper } from '../../../src/train/stepper.ts';
+import { availableEngines } from '../../support/engines.ts';
+
+const small = [
+  'data.size=8',
+  'model.encoding={kind: gaussian, frequencies: 8, sigma: 2}',
+  'model.field={width: 8, depth: 1}',
+  'model.conditioner={kind: hypernetwork, latent: 4, mapping: [8]}',
+  'train.steps=40',
+  'train.batch=4',
+  'train.points=24',
+  'train.latentNoise=0.01',
+];
+
+function noisyImages(count = 10, size = 8): ImageSet {
+  const pixels = Uint8Array.from({ length: count * size * size * 3 }, (_, i) => (i * i * 31 + (i >> 3)) % 256);
+  return { count, width: size, height: size, pixels, names: [], skipped: [], nativeScale: 1, digest: 'some' };
+}
+
+/** Everything of a run, `restart` to go on with a stepper that has recorded nothing yet, and `end` to dispose all. */
+async function open(settings: string[]) {
+  const experiment = await loadExperiment(undefined, [...small, ...settings]);
+  const images = noisyImages();
+  const generator = makeGenerator(experiment.model, experiment.seed);
+  const state = initialState(experiment, generator, images.count);
+  const batches = new Batches(experiment, generator, images);
+  const newStepper = () => new Stepper(experiment, generator, state, batches);
+  const stepper = newStepper();
+  const end = () => {
+    stepper.dispose();
+    batches.dispose();
+    disposeState(state);
+  };
+  return { state, stepper, newStepper, end };
+}
+
+const valuesOf = async (state: TrainState) =>
+  Object.fromEntries(
+    Object.entries(await stateTensors(state)).map(([name, { data }]) => [name, [...(data as Float32Array)]]),
+  );
+
+/** So many steps, each computed as it is written: the first of a stepper of its own. */
+async function asWritten(settings: string[], steps: number) {
+  const { state, newStepper, end } = await open(settings);
+  const losses: StepLoss[] = [];
+  const details: StepDetails[] = [];
+  for (let i = 0; i < steps; i++) {
+    const outcome = await newStepper().stepClosely();
+    losses.push(...outcome.losses);
+    details.push(outcome.details as StepDetails);
+  }
+  const values = await valuesOf(state);
+  end();
+  return { losses, details, values };
+}
+
+const backend = () => tf.backend() as unknown as WebgpuBackend;
+
+describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
+  beforeAll(async () => {
+    await startEngine('webgpu');
+  });
+
+  it.each([
+    ['sampled points, latent noise, averages', []],
+    ['all points, no noise', ['train.points=64', 'train.latentNoise=0']],
+    ['no averages', ['train.emaDecay=0']],
+    ['noisy images, which are uploaded', ['data.noise=0.1']],
+    ['a field for each image', ['objective=fit', 'train.latentNoise=0', 'model.conditioner={kind: direct}']],
+  ])('change the state as steps that are computed as written, bit for bit (%s)', async (_, settings) => {
+    expect(recorderInUse()).toBeDefined();
+    const { state, stepper, end } = await open(settings);
+    const losses: StepLoss[] = [];
+    const step = async (count: number) => {
+      for (let i = 0; i < count; i++) losses.push(...(await stepper.step()));
+    };
+    await step(3); // two as written, one recorded
+    const spy = vi.spyOn(backend(), 'run');
+    await step(6);
+    losses.push(...(await stepper.settle()));
+    expect(spy).not.toHaveBeenCalled(); // repeated, not computed once more
+    spy.mockRestore();
+    const details: [number, StepDetails | undefined][] = [];
+    const closely = async () => {
+      const outcome = await stepper.stepClosely();
+      losses.push(...outcome.losses);
+      details.push([state.step, outcome.details]);
+    };
+    await closely(); // recorded
+    await step(3);
+    await closely(); // repeated
+    await closely();
+    const values = await valuesOf(state);
+    end();
+    const expected = await asWritten(settings, 15);
+    expect(state.step).toBe(15);
+    expect(losses).toEqual(expected.losses);
+    expect(values).toEqual(expected.values);
+    expect(details).toEqual([10, 14, 15].map((at) => [at, expected.details[at - 1]]));
+  });
+
+  it('let parameters be read between them, with what the steps so far made of them', async () => {
+    const { state, stepper, end } = await open([]);
+    for (const steps of [4, 7]) {
+      while (state.step < steps) await stepper.step();
+      // Not settled: the read waits its turn on the device.
+      const values = await valuesOf(state);
+      expect(values).toEqual((await asWritten([], steps)).values);
+    }
+    end();
+  });
+
+  it('tell by their losses where a value is no number, and then change nothing', async () => {
+    const { state, stepper, end } = await open([]);
+    while (state.step < 6) await stepper.step();
+    await stepper.settle();
+    const [name] = Object.keys(state.adam).filter((key) => key !== 'latents');
+    const { buffer, offset } = backend().bindingOf(state.adam[name].parameter);
+    backend().queue.writeBuffer(buffer, offset ?? 0, Float32Array.of(Number.NaN));
+    const before = await valuesOf(state);
+    expect(before[`parameter/${name}`][0]).toBeNaN();
+    const losses: StepLoss[] = [];
+    for (let i = 0; i < 5; i++) losses.push(...(await stepper.step()));
+    losses.push(...(await stepper.settle()));
+    expect(losses.map(({ step }) => step)).toEqual([7, 8, 9, 10, 11]);
+    expect(losses.every(({ loss }) => Number.isNaN(loss))).toBe(true);
+    expect(await valuesOf(state)).toEqual(before);
+    const { losses: further, details } = await stepper.stepClosely();
+    expect(further).toEqual([{ step: 12, loss: Number.NaN }]);
+    expect(details).toBeUndefined();
+    expect(await valuesOf(state)).toEqual(before);
+    end();
+  });
+
+  it('leave no tensor and no memory of the GPU behind, even where some are still under way', async () => {
+    const bytes = () => (tf.memory() as unknown as { numBytesInGPU: number }).numBytesInGPU;
+    const one = async (underWay: boolean) => {
+      const { state, stepper, end } = await open([]);
+      while (state.step < 9) await stepper.step();
+      if (!underWay) await stepper.settle();
+      end();
+      const something = tf.tidy(() => tf.add(tf.scalar(1), 1)); // what was disposed is free after the next submit
+      await something.data();
+      something.dispose();
+    };
+    await one(false);
+    const made: GPUBuffer[] = [];
+    const destroyed = new Set<GPUBuffer>();
+    const create = backend().device.createBuffer.bind(backend().device);
+    const spy = vi.spyOn(backend().device, 'createBuffer').mockImplementation((descriptor) => {
+      const buffer = create(descriptor);
+      const destroy = buffer.destroy.bind(buffer);
+      buffer.destroy = () => {
+        destroyed.add(buffer);
+        return destroy();
+      };
+      made.push(buffer);
+      return buffer;
+    });
+    const before = { tensors: tf.memory().numTensors, bytes: bytes() };
+    await one(false);
+    await one(true);
+    spy.mockRestore();
+    expect({ tensors: tf.memory().numTensors, bytes: bytes() }).toEqual(before);
+    expect(made.length).toBeGreaterThan(20);
+    expect(made.filter((buffer) => !destroyed.has(buffer)).map(({ size, usage }) => [size, usage])).toEqual([]);
+  });
+});
