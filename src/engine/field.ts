@@ -67,6 +67,8 @@ export interface FieldKernel {
   supports(spec: FieldSpec, features: Tensor): boolean;
   /** The value of a scalar, where it can be told at once: what is minimised alone or in a sum has a gradient of 1. */
   knownValue(scalar: Tensor): number | undefined;
+  /** Points that it takes about as long over as over one: drawing gives it so many at once. */
+  pointsAtOnce?: number;
   /** Whether it multiplies a `mixed` spec in 16 bits here; elsewhere such a spec means 32. */
   isMixed?(spec: FieldSpec): boolean;
   /** [B,P,C] */
@@ -97,6 +99,11 @@ export function registerFieldKernel(backendName: string, kernel: FieldKernel): v
 function kernelFor(spec: FieldSpec, features: Tensor): FieldKernel | undefined {
   const kernel = fieldKernels.get(tf.getBackend());
   return kernel?.supports(spec, features) ? kernel : undefined;
+}
+
+/** Points that the engine in use wants at once where it has a choice (drawing). */
+export function pointsAtOnce(): number | undefined {
+  return fieldKernels.get(tf.getBackend())?.pointsAtOnce;
 }
 
 /** Whether a spec whose precision is `mixed` is trained in mixed precision on the engine in use. */

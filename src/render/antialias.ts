@@ -32,14 +32,14 @@ export function subpixelsPerPixel(view: View, training: View, antialias: Antiali
  * Stores the mean of each pixel's ny×nx subpixels.
  *
  * @param images one per field; the block's first value goes to `at`, and its rows are `stride` values apart.
- * @param colours [B, rows·ny, columns·nx, channels]
+ * @param colours [B, rows·ny, columns·nx, channels]; bytes, of single subpixels alone, are stored as they are.
  */
 export function averageSubpixels(
   images: readonly (Uint8Array | Float32Array)[],
   at: number,
   stride: number,
   store: (colour: number) => number,
-  colours: Float32Array,
+  colours: Float32Array | Uint8Array,
   grid: { rows: number; columns: number; nx: number; ny: number; channels: number },
 ): void {
   const { rows, columns, nx, ny, channels } = grid;
@@ -49,7 +49,8 @@ export function averageSubpixels(
     for (let row = 0; row < rows; row++) {
       if (nx === 1 && ny === 1) {
         const first = from + row * fineStride;
-        for (let i = 0; i < fineStride; i++) image[at + row * stride + i] = store(colours[first + i]);
+        if (colours instanceof Uint8Array) image.set(colours.subarray(first, first + fineStride), at + row * stride);
+        else for (let i = 0; i < fineStride; i++) image[at + row * stride + i] = store(colours[first + i]);
         continue;
       }
       for (let i = 0; i < columns * channels; i++) {

@@ -5,7 +5,8 @@
  * Colours are averaged and quantised as they are encoded (sRGB), not as linear light: training images are reduced and
  * metrics are taken in encoded values, and the attenuated features filter the field's (encoded) output too.
  */
-import { fieldDimensions, fieldForward, fieldForwardOnGrid } from '../engine/field.ts';
+import { fieldDimensions, fieldForward, fieldForwardOnGrid, pointsAtOnce } from '../engine/field.ts';
+import { type Quantiser, quantiserInUse } from '../engine/quantise.ts';
 import { RunError } from '../errors.ts';
 import type { View } from '../grid.ts';
 import { type GridEncoder, makeGridEncoder, viewAttenuation } from '../models/encoding.ts';
@@ -105,44 +106,72 @@ async function* drawRows<P extends Uint8Array | Float32Array>(
   const [nx, ny] = subpixelsPerPixel(view, field.training, antialias, options.subpixels);
   const fine: View = { window: view.window, width: view.width * nx, height: view.height * ny };
   const attenuation = antialias === 'none' ? undefined : viewAttenuation(field.encoding, fine, field.training);
-  const blockColumns = Math.min(view.width, Math.max(1, Math.floor(BLOCK_COLUMNS / nx)));
-  const blockRows = Math.max(1, Math.floor(BLOCK_ROWS / ny));
-  const chunkRows = Math.max(1, Math.floor(pointsAtOnce(field, options.maxPoints) / (blockColumns * nx * ny)));
+  // Blocks of the same shape, larger where the engine wants more at once.
+  const larger = Math.max(1, Math.sqrt((pointsAtOnce() ?? 0) / (BLOCK_COLUMNS * BLOCK_ROWS)));
+  const blockColumns = Math.min(view.width, Math.max(1, Math.floor((larger * BLOCK_COLUMNS) / nx)));
+  const blockRows = Math.max(1, Math.floor((larger * BLOCK_ROWS) / ny));
+  const chunkRows = Math.max(1, Math.floor(mostPoints(field, options.maxPoints) / (blockColumns * nx * ny)));
+  const toBytes = store === quantise && nx * ny === 1 ? quantiserInUse() : undefined;
   for (let firstRow = 0; firstRow < view.height; firstRow += blockRows) {
     const rowCount = Math.min(blockRows, view.height - firstRow);
     const images = Array.from({ length: fieldCount(field) }, () => allocate(rowCount * view.width * channels));
+    // The next part is begun before the last is read: a GPU works on while its colours are stored here.
+    let last: Promise<void> | undefined;
     for (let firstColumn = 0; firstColumn < view.width; firstColumn += blockColumns) {
       const columns = Math.min(blockColumns, view.width - firstColumn);
       const block = partOf(fine, firstColumn * nx, firstRow * ny, columns * nx, rowCount * ny);
       const encoder = makeGridEncoder(field.encoding, block, attenuation);
       for (let row = 0; row < rowCount; row += chunkRows) {
         const rows = Math.min(chunkRows, rowCount - row);
-        const colours = await evaluateRows(field, encoder, row * ny, rows * ny); // [B, rows·ny, columns·nx, C]
-        const at = (row * view.width + firstColumn) * channels;
-        averageSubpixels(images, at, view.width * channels, store, colours, { rows, columns, nx, ny, channels });
+        const colours = evaluateRows(field, encoder, row * ny, rows * ny, toBytes); // [B, rows·ny, columns·nx, C]
+        colours.catch(() => {}); // thrown where it is awaited
+        await last;
+        last = (async () => {
+          const at = (row * view.width + firstColumn) * channels;
+          averageSubpixels(images, at, view.width * channels, store, await colours, {
+            rows,
+            columns,
+            nx,
+            ny,
+            channels,
+          });
+        })();
+        last.catch(() => {});
       }
     }
+    await last;
     yield { firstRow, rowCount, images };
   }
 }
 
-async function evaluateRows(field: DrawableField, encoder: GridEncoder, firstRow: number, rowCount: number) {
+async function evaluateRows(
+  field: DrawableField,
+  encoder: GridEncoder,
+  firstRow: number,
+  rowCount: number,
+  toBytes?: Quantiser,
+): Promise<Float32Array | Uint8Array> {
   const { spec, weights } = field;
   const rows = { firstRow, rowCount };
   const output =
     (encoder.grid && fieldForwardOnGrid(spec, weights, encoder.grid, rows)) ??
     tf.tidy(() => fieldForward(spec, weights, encoder.tensor(rows))); // [B,P,C]
   try {
-    return (await output.data()) as Float32Array;
+    if (!toBytes) return (await output.data()) as Float32Array;
+    const bytes = await toBytes(output);
+    if (!bytes) throw notFinite();
+    return bytes;
   } finally {
     output.dispose();
   }
 }
 
 function quantise(colour: number): number {
-  if (Number.isNaN(colour)) throw new RunError('the field gives NaN: its weights or its latent are not finite');
+  if (Number.isNaN(colour)) throw notFinite();
   return Math.round(255 * Math.min(1, Math.max(0, colour)));
 }
+
+const notFinite = () => new RunError('the field gives NaN: its weights or its latent are not finite');
 
 /** Columns [column, column+width) and rows [row, row+height) of a view. */
 function partOf(view: View, column: number, row: number, width: number, height: number): View {
@@ -152,7 +181,7 @@ function partOf(view: View, column: number, row: number, width: number, height: 
   return { window: [x(column), y(row), x(column + width), y(row + height)], width, height };
 }
 
-function pointsAtOnce(field: DrawableField, maxPoints = Number.POSITIVE_INFINITY): number {
+function mostPoints(field: DrawableField, maxPoints = Number.POSITIVE_INFINITY): number {
   if (!(maxPoints >= 1)) throw new RangeError(`maxPoints must be at least 1, got ${maxPoints}`);
   const widest = Math.max(...field.spec.layers.map((layer) => layer.outputs));
   return Math.min(maxPoints, CHUNK_FLOATS / (fieldDimensions(field.spec).features + fieldCount(field) * widest));

@@ -84,7 +84,8 @@ export async function trainSession(options: SessionOptions): Promise<TrainSummar
     );
     if (experiment.train.precision === 'mixed') {
       const spec = trainingSpec(experiment, makeGenerator(experiment.model, experiment.seed));
-      if (!isTrainedMixed(spec)) say(`train.precision: mixed needs a GPU with matrix units; float32 is used on ${engine.name}`);
+      if (!isTrainedMixed(spec))
+        say(`train.precision: mixed needs a GPU with matrix units; float32 is used on ${engine.name}`);
     }
     return await train({
       experiment,

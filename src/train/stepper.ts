@@ -74,7 +74,8 @@ export class Stepper {
     for (;;) {
       const { loss, report } = await this.oldest();
       losses.push(loss);
-      if (this.underWay.length === 0) return { losses, details: Number.isFinite(loss.loss) ? asDetails(report) : undefined };
+      if (this.underWay.length === 0)
+        return { losses, details: Number.isFinite(loss.loss) ? asDetails(report) : undefined };
     }
   }
 
@@ -191,7 +192,8 @@ function copies({ adam }: TrainState): Tensor[] {
 function reportOf({ loss, meanSquaredError, gradients }: StepResult, { adam }: TrainState, before: readonly Tensor[]) {
   return tf.tidy(() => {
     const after = Object.values(adam).map(({ parameter }) => parameter);
-    const squares = (tensors: readonly Tensor[]) => tf.sum(tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor)))));
+    const squares = (tensors: readonly Tensor[]) =>
+      tf.sum(tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor)))));
     const changes = after.map((parameter, i) => tf.sub(parameter, before[i]));
     return tf.stack([loss, meanSquaredError, squares(Object.values(gradients)), squares(after), squares(changes)]);
   });

@@ -50,7 +50,6 @@ interface Dawn {
   globals: object;
 }
 
-
 const FEATURES = ['timestamp-query', 'shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 
 const LIMITS = [

@@ -167,6 +167,8 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
       return plan !== undefined && plan.layout.channels <= 64;
     },
 
+    pointsAtOnce: 2 ** 19,
+
     isMixed: (spec) => planOf(spec)?.mixed !== undefined,
 
     knownValue: ({ dataId }) => backend.tensorMap.get(dataId).values?.[0],

@@ -6,6 +6,7 @@ import { registerGridFeatureKernel } from '../gridFeatures.ts';
 import { registerHeadsKernel } from '../heads.ts';
 import { registerImageTable } from '../imageTable.ts';
 import { registerOptimizerKernel } from '../optimizer.ts';
+import { registerQuantiser } from '../quantise.ts';
 import { registerRecorder } from '../recording.ts';
 import { createWebgpuBackend, type WebgpuBackend } from './backend.ts';
 import { createGridFeatureKernel, createImageTableMaker } from './batch.ts';
@@ -15,6 +16,7 @@ import { createFieldKernel } from './field.ts';
 import { createHeadsKernel } from './heads.ts';
 import { registerMatmul } from './matmul.ts';
 import { createOptimizerKernel } from './optimizer.ts';
+import { createQuantiser } from './quantise.ts';
 import { createRecorder } from './recorder.ts';
 
 let backend: WebgpuBackend | undefined;
@@ -62,6 +64,7 @@ async function open(): Promise<WebgpuBackend> {
   registerMatmul(made);
   registerElementwise(made);
   registerFieldKernel('webgpu', createFieldKernel(made));
+  registerQuantiser('webgpu', createQuantiser(made));
   registerHeadsKernel('webgpu', createHeadsKernel(made));
   registerOptimizerKernel('webgpu', createOptimizerKernel(made));
   registerGridFeatureKernel('webgpu', createGridFeatureKernel(made));
