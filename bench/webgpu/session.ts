@@ -6,6 +6,7 @@ import { startEngine } from '../../src/engine/engine.ts';
 import { describeGpu } from '../../src/engine/webgpu/device.ts';
 import { webgpuDevice } from '../../src/engine/webgpu/webgpu.ts';
 import { messageOf } from '../../src/errors.ts';
+import { makeFolder } from '../../src/makeFolder.ts';
 import type { BenchOptions } from '../options.ts';
 import { BenchTable } from '../table.ts';
 import { Gpu } from './gpu.ts';
@@ -69,6 +70,8 @@ export class BenchSession {
 
   async save(name: string, content: string): Promise<void> {
     const folder = this.options.out ?? join(dirname(fileURLToPath(import.meta.url)), '..');
-    if (this.saves) await writeFileAtomically(join(folder, name), content);
+    if (!this.saves) return;
+    await makeFolder(folder);
+    await writeFileAtomically(join(folder, name), content);
   }
 }

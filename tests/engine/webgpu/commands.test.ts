@@ -9,6 +9,8 @@ import { availableEngines } from '../../support/engines.ts';
 // Under a dynamic loader of its own, node can't be started again by its path.
 const isNode = basename(process.execPath).startsWith('node');
 
+const onGpu = ['--config', 'configs/quickstart.yaml', '--engine', 'webgpu'];
+
 describe.skipIf(!isNode)('commands on a machine', () => {
   const environment = { ...process.env };
   let folder: string;
@@ -26,7 +28,7 @@ describe.skipIf(!isNode)('commands on a machine', () => {
 
   it('without a GPU: train --engine webgpu exits 2, with one line that says why and what to do', async () => {
     withoutDrivers();
-    const { code, out, err } = await run('train', '--engine', 'webgpu', '--run', join(folder, 'run'));
+    const { code, out, err } = await run('train', ...onGpu, '--run', join(folder, 'run'));
     expect(err).toMatch(/^engine webgpu is not available: .+; install .+\n$/);
     expect(out).toBe('');
     expect(code).toBe(2);
@@ -52,7 +54,7 @@ describe.skipIf(!isNode)('commands on a machine', () => {
     'with GPUs of other names: CHLADNI_GPU exits 2, naming it',
     async () => {
       process.env.CHLADNI_GPU = 'no such GPU';
-      const { code, err } = await run('train', '--engine', 'webgpu', '--run', join(folder, 'run'));
+      const { code, err } = await run('train', ...onGpu, '--run', join(folder, 'run'));
       expect(err).toBe('CHLADNI_GPU=no such GPU: no GPU here has that in its name\n');
       expect(code).toBe(2);
     },

@@ -1,13 +1,22 @@
-/** Steps that are recorded once and repeated, against the same steps each computed as it is written. */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+/** Steps that are recorded once and repeated, against the same steps each computed as it is written; and a lost device. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadExperiment } from '../../../src/config/load.ts';
 import type { ImageSet } from '../../../src/data/imageSet.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
 import { recorderInUse } from '../../../src/engine/recording.ts';
 import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
+import { webgpuDevice } from '../../../src/engine/webgpu/webgpu.ts';
+import { RunError } from '../../../src/errors.ts';
 import { makeGenerator } from '../../../src/models/generator.ts';
 import { tf } from '../../../src/tf.ts';
 import { Batches } from '../../../src/train/batch.ts';
+import { CheckpointStore } from '../../../src/train/checkpoints.ts';
+import { train } from '../../../src/train/loop.ts';
+import { RunFolder } from '../../../src/train/runFolder.ts';
 import { disposeState, initialState, stateTensors, type TrainState } from '../../../src/train/state.ts';
 import { type StepDetails, type StepLoss, Stepper } from '../../../src/train/stepper.ts';
 import { availableEngines } from '../../support/engines.ts';
@@ -177,5 +186,43 @@ describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
     // The waves of a grid, bound for reading alone, go with the grid when it is collected.
     const kept = made.filter((buffer) => !destroyed.has(buffer) && buffer.usage !== GPUBufferUsage.STORAGE);
     expect(kept.map(({ size, usage }) => [size, usage])).toEqual([]);
+  });
+});
+
+// Last in this file: there is no device afterwards.
+describe.skipIf(!availableEngines.includes('webgpu'))('a GPU that is lost', () => {
+  const endless = [
+    'train.steps=1000000',
+    'train.logEverySteps=50',
+    'train.checkpointEverySteps=20',
+    'train.sampleEverySteps=1000000',
+  ];
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'chladni-lost-'));
+    await startEngine('webgpu');
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('ends a run with the last checkpoint intact, and one line that says so', async () => {
+    const experiment = await loadExperiment(undefined, [...small, ...endless]);
+    const run = await RunFolder.create(join(folder, 'run'), { resume: false });
+    const store = new CheckpointStore(run.checkpoints);
+    const training = train({ experiment, images: noisyImages(), run, resume: false, engine: 'test' }).catch(
+      (thrown: unknown) => thrown,
+    );
+    while ((await store.steps()).length === 0) await wait(5);
+    webgpuDevice().destroy();
+    const error = await training;
+    await run.close();
+    expect(error).toBeInstanceOf(RunError);
+    expect((error as RunError).message).toMatch(/^the GPU was lost \(.+\): what was saved is kept, --resume goes on$/);
+    const { step, tensors } = await store.load('latest');
+    expect(step % 20).toBe(0);
+    expect(Object.values(tensors).every(({ data }) => (data as Float32Array).every(Number.isFinite))).toBe(true);
+  });
+
+  it('lets nothing be read any more', async () => {
+    await expect(tf.add(tf.ones([2000]), 1).data()).rejects.toThrow('the GPU was lost');
   });
 });
