@@ -152,7 +152,9 @@ const evaluateSchema = z.strictObject({
     .int()
     .nonnegative()
     .default(16)
-    .describe('images whose latents, weights, coordinates and frequencies are disturbed (fewer images: more often); 0: none'),
+    .describe(
+      'images whose latents, weights, coordinates and frequencies are disturbed (fewer images: more often); 0: none',
+    ),
 });
 
 export const experimentSchema = z

@@ -128,7 +128,9 @@ export async function kernelReference(
 async function initialWeights(generator: Generator, seed: number) {
   const parameters = tidy(() => initGenerator(generator, seed, 1));
   const all = (part: string) =>
-    Promise.all(generator.spec.layers.map(async (_, l) => (await parameters[`field.${l}.${part}`].data()) as Float32Array));
+    Promise.all(
+      generator.spec.layers.map(async (_, l) => (await parameters[`field.${l}.${part}`].data()) as Float32Array),
+    );
   const weights = { kernels: await all('kernel'), biases: await all('bias') };
   tf.dispose(Object.values(parameters));
   return weights;

@@ -132,14 +132,23 @@ function isLibraryThere(name: string): boolean {
 }
 
 async function requestAdapter(): Promise<GPUAdapter> {
-  const adapter = await (await openDawn()).requestAdapter({ powerPreference: 'high-performance' });
+  const dawn = await openDawn();
+  let adapter: GPUAdapter | null;
+  try {
+    adapter = await dawn.requestAdapter({ powerPreference: 'high-performance' });
+  } catch (error) {
+    throw noAdapter(messageOf(error)); // where none has the name that was wanted: it lists those that there are
+  }
   if (!adapter) throw noAdapter();
   return adapter;
 }
 
-function noAdapter(): Error {
+function noAdapter(listed = ''): Error {
   const wanted = process.env.CHLADNI_GPU;
-  if (wanted) return new UsageError(`CHLADNI_GPU=${wanted}: no GPU here has that in its name`);
+  if (wanted) {
+    const names = [...listed.matchAll(/name: '([^']*)'/g)].map(([, name]) => name).join(', ') || 'none';
+    return new UsageError(`CHLADNI_GPU=${wanted}: no GPU here has that in its name; there is: ${names}`);
+  }
   return new NoGpu('Vulkan finds no GPU that Dawn can use', DRIVER_REMEDY);
 }
 

@@ -97,9 +97,15 @@ export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
     gatherKernels(sizes.split(' ').map(Number), backend.device.limits.maxStorageBuffersPerShaderStage),
   );
 
+  /** What is recorded goes on writing where it wrote first: nothing may move then. */
+  const requireNoRecording = () => {
+    if (backend.wrapEncoder) throw new Error('a recorded step needs its parameters for itself: one of them is a clone');
+  };
+
   /** The tensor, or a copy in its place where its values are seen elsewhere. */
   const exclusive = (tensor: Tensor): Tensor => {
     if (backend.isExclusive(tensor)) return tensor;
+    requireNoRecording();
     const copy = tf.add(tensor, 0);
     tensor.dispose();
     return copy;
@@ -113,6 +119,7 @@ export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
   };
 
   const gather = (columns: readonly Tensor[][]): Together => {
+    requireNoRecording();
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const { length } = arenaLayout(columns[0].map(({ size }) => size));
     const gradients = backend.bufferManager.acquireBuffer(4 * length, usage);

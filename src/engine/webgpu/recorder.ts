@@ -91,8 +91,8 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
       written = backend.watchWrites(() => {
         output = tf.tidy(work);
       });
-      backend.flush();
     } finally {
+      backend.flush(); // also where the work failed: what was disposed in it goes back to the pool that it came from
       backend.wrapEncoder = undefined;
       backend.bufferManager = outer;
     }

@@ -3,7 +3,7 @@ import { gatherTargets } from '../../../src/data/batches.ts';
 import type { ImageSet } from '../../../src/data/imageSet.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
 import { type FourierGrid, type GridFeatureKernel, gridFeatureKernel } from '../../../src/engine/gridFeatures.ts';
-import { makeImageTable } from '../../../src/engine/imageTable.ts';
+import { type ImageTable, makeImageTable } from '../../../src/engine/imageTable.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor2D, tf } from '../../../src/tf.ts';
 import { availableEngines } from '../../support/engines.ts';
@@ -22,7 +22,7 @@ describe.skipIf(!availableEngines.includes('webgpu'))('batches made by the webgp
   it.each([
     ['odd sizes', 3, 5, 7, 11],
     ['sizes whose bytes fill no word', 1, 3, 3, 4],
-    ['more values than a row of workgroups', 40, 16, 16, 256],
+    ['whole images', 40, 16, 16, 256],
   ])('have the colours that the processor gathers, bit for bit (%s)', async (_, count, width, height, points) => {
     const images = everyByte(count, width, height);
     const table = makeImageTable(images.pixels, width * height);
@@ -34,6 +34,18 @@ describe.skipIf(!availableEngines.includes('webgpu'))('batches made by the webgp
     expect(colours?.shape).toEqual([count, points, 3]);
     table?.dispose(); // the device may not have been told to gather yet
     expect(await colours?.data()).toEqual(gatherTargets(images, chosen, pixels));
+  });
+
+  it('have them where they take more workgroups than lie side by side', async () => {
+    const { limits } = (tf.backend() as unknown as { device: GPUDevice }).device;
+    const points = Math.ceil((limits.maxComputeWorkgroupsPerDimension * 64) / 3) + 1000;
+    const images = everyByte(1, 16, 16);
+    const table = makeImageTable(images.pixels, 256) as ImageTable;
+    const pixels = Int32Array.from({ length: points }, (_, i) => (i * 31) % 256);
+    const colours = await table.gather(tf.tensor1d([0], 'int32'), tf.tensor1d(pixels, 'int32')).data();
+    const expected = gatherTargets(images, Int32Array.of(0), pixels);
+    expect(Buffer.from(colours.buffer).equals(Buffer.from(expected.buffer))).toBe(true);
+    table.dispose();
   });
 
   it('keep no table that is too large for the device', () => {

@@ -34,6 +34,19 @@ describe.skipIf(!availableEngines.includes('webgpu'))('kernels of the webgpu eng
     });
   });
 
+  it('takes more values than workgroups lie side by side', async () => {
+    const { limits } = (tf.backend() as unknown as { device: GPUDevice }).device;
+    const size = limits.maxComputeWorkgroupsPerDimension * 64 * 4 + 1001;
+    const sine = tf.sin(tf.tensor1d(Float32Array.from({ length: size }, (_, i) => i % 1009)));
+    const values = await sine.data<'float32'>();
+    const exact = Float64Array.from({ length: 1009 }, (_, i) => Math.sin(i));
+    let worst = 0;
+    for (let i = 0; i < size; i++) worst = Math.max(worst, Math.abs(values[i] - exact[i % 1009]));
+    expect(values.length).toBe(size);
+    expect(worst).toBeLessThan(3e-7);
+    sine.dispose();
+  });
+
   const sumCases: { name: string; shape: number[]; axis?: number | number[]; keepDims?: boolean }[] = [
     { name: 'the first axis', shape: [5, 7], axis: 0 },
     { name: 'the first axis, kept', shape: [5, 7], axis: 0, keepDims: true },

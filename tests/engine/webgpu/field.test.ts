@@ -108,7 +108,7 @@ describe.skipIf(!availableEngines.includes('webgpu'))("the webgpu engine's kerne
     await startEngine('webgpu');
   });
 
-  it.each([cases[1], cases[2]])('agree with a float64 evaluation point by point ($name)', async (testCase) => {
+  it.each([cases[2]])('agree with a float64 evaluation point by point ($name)', async (testCase) => {
     const { spec, weights, features } = setUp(testCase);
     expect(kernelWith().supports(spec, features)).toBe(true);
     const values = await kernelWith().forward(spec, weights, features).data<'float32'>();
@@ -204,7 +204,7 @@ describe.skipIf(!availableEngines.includes('webgpu'))("the webgpu engine's kerne
   });
 
   it('leak neither tensors nor memory of the GPU', async () => {
-    const { spec, weights, features, targets } = setUp(cases[1]);
+    const { spec, weights, features, targets } = setUp(cases[2]);
     const kernel = kernelWith({ workspaceBytes: 1 });
     const once = async () => {
       const { losses, kernels, biases } = kernel.lossAndGradients(spec, weights, features, targets);

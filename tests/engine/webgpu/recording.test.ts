@@ -83,9 +83,7 @@ describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
 
   it.each([
     ['sampled points, latent noise, averages', []],
-    ['all points, no noise', ['train.points=64', 'train.latentNoise=0']],
-    ['no averages', ['train.emaDecay=0']],
-    ['noisy images, which are uploaded', ['data.noise=0.1']],
+    ['all points of noisy images, no averages', ['train.points=64', 'data.noise=0.1', 'train.emaDecay=0']],
     ['a field for each image', ['objective=fit', 'train.latentNoise=0', 'model.conditioner={kind: direct}']],
   ])('change the state as steps that are computed as written, bit for bit (%s)', async (_, settings) => {
     expect(recorderInUse()).toBeDefined();
@@ -150,6 +148,17 @@ describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
     expect(details).toBeUndefined();
     expect(await valuesOf(state)).toEqual(before);
     end();
+  });
+
+  it('are refused where something else holds a parameter, which they would change under it', async () => {
+    const { state, stepper, end } = await open([]);
+    while (state.step < 2) await stepper.step();
+    const [name] = Object.keys(state.adam);
+    const clone = tf.clone(state.adam[name].parameter);
+    await expect(stepper.step()).rejects.toThrow('one of them is a clone');
+    clone.dispose();
+    end();
+    expect([...(await tf.add(tf.ones([2000]), 1).data())]).toEqual(Array(2000).fill(2)); // the engine is none the worse
   });
 
   it('leave no tensor and no memory of the GPU behind, even where some are still under way', async () => {
