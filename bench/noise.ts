@@ -8,7 +8,7 @@ import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
-import { noiseResult } from '../src/eval/noiseResult.ts';
+import { noisePrefix, noiseResult } from '../src/eval/noiseResult.ts';
 import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/train/noiseDefaults.ts';
 import { runNoiseStudy } from '../src/train/noiseStudy.ts';
 import { imageOfData } from '../src/train/studyImage.ts';
@@ -23,7 +23,7 @@ export async function benchNoise(engineName = 'native'): Promise<number> {
   for (const encoding of Object.values(studyEncodings(image))) {
     const start = performance.now();
     const data = await runNoiseStudy({ image, experiment, encodings: [encoding], ...NOISE_STUDY });
-    const psnr = noiseResult(data).metrics[`noise_${encoding.kind}_s0.1_m8_clean_psnr_final_db`];
+    const psnr = noiseResult(data).metrics[`${noisePrefix(data, encoding.kind, 0.1)}_m8_clean_psnr_final_db`];
     const seconds = (performance.now() - start) / 1000;
     total += seconds;
     console.log(`${encoding.kind.padEnd(12)}${seconds.toFixed(1).padStart(7)} s   ${psnr.toFixed(2)} dB at σ = 0.1`);

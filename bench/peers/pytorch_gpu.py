@@ -46,6 +46,7 @@ class Training:
         self.first, self.second = torch.zeros_like(self.table), torch.zeros_like(self.table)
         self.index = torch.arange(len(self.targets), device=device) * 7 % len(self.table)
         self.settings, self.device, self.precision, self.one_product = settings, device, precision, one_product
+        self.compiled = False
         self.parameters = [t for pair in self.mapping + self.shared + self.heads for t in pair]
         self.averages = [t.detach().clone() for t in self.parameters]
         betas = (settings["beta1"], settings["beta2"])
@@ -66,7 +67,8 @@ class Training:
         else:
             x = torch.bmm(features.expand(len(w), -1, -1), w) + b[:, None]
         for w, b in rest:
-            x = torch.baddbmm(b[:, None], F.relu(x), w)
+            # By itself PyTorch adds the bias within the product; the compiler fuses it with the rectifier instead.
+            x = torch.bmm(F.relu(x), w) + b[:, None] if self.compiled else torch.baddbmm(b[:, None], F.relu(x), w)
         return torch.sigmoid(x.float())
 
     def autocast(self):
@@ -144,6 +146,7 @@ class Measured:
         if "compile" in mode:
             if not hasattr(torch, "compile"):
                 raise RuntimeError(f"PyTorch {torch.__version__} has no torch.compile")
+            training.compiled = True
             training.loss_of = torch.compile(training.loss_of)
             training.update_rows = torch.compile(training.update_rows)
         losses = []

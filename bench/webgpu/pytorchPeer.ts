@@ -61,6 +61,7 @@ export class PytorchPeer {
 
   /** Measures once more. */
   again(): Promise<PeerFigures> {
+    this.child.stdin.once('error', () => {}); // a process that has ended: `next` says so
     this.child.stdin.write('again\n');
     return this.next();
   }

@@ -48,11 +48,14 @@ export function uploaded<Inputs extends Record<string, InputArray | undefined>>(
 /** Makes the batches of a run. */
 export class Batches {
   private readonly points: number;
-  private readonly size: number;
+  /** Images in a step. */
+  readonly size: number;
   private readonly everyImage: Int32Array;
   private readonly encoder;
   /** Where every step sees every pixel, their features are the same each time. */
   private readonly allFeatures?: Tensor2D;
+  /** Their indices then, on the device, where targets are gathered there. */
+  private readonly allPixels?: Tensor1D;
   /** [count,H,W,3], where `data.noise` asks for it. */
   private readonly imageNoise?: Float32Array;
   /** The images on the device, where the engine keeps them there. */
@@ -77,6 +80,9 @@ export class Batches {
     else if (grid && kernel?.encodeAt) this.encodeAt = (indices) => (kernel.encodeAt as EncodeAt)(grid, indices);
     if (experiment.data.noise > 0) this.imageNoise = noiseOfImages(experiment.seed, experiment.data.noise, images);
     else this.table = makeImageTable(images.pixels, pixels);
+    if (this.table && this.allFeatures) {
+      this.allPixels = tf.tensor1d(pointIndices(experiment.seed, 0, pixels, pixels), 'int32');
+    }
   }
 
   /** What of the batch of step 0, 1, … goes to the device. */
@@ -85,16 +91,18 @@ export class Batches {
     const { seed, train } = experiment;
     // A fit's fields lie in the order of the images, and all of them are trained in every step.
     const drawn = experiment.objective === 'fit' ? this.everyImage : batchIndices(seed, step, size, images.count);
-    const pixels = pointIndices(seed, step, points, images.width * images.height);
     const inputs: BatchInputs = { images: { values: drawn, shape: [size] } };
-    if (this.table || this.encodeAt) inputs.pixels = { values: pixels, shape: [points] };
-    if (!this.allFeatures && !this.encodeAt) {
-      inputs.features = { values: this.encoder.pixels(pixels), shape: [points, generator.spec.layers[0].inputs] };
-    }
-    if (!this.table) {
-      const targets = gatherTargets(images, drawn, pixels);
-      if (this.imageNoise) addImageNoise(targets, this.imageNoise, drawn, pixels, images);
-      inputs.targets = { values: targets, shape: [size, points, 3] };
+    if (!this.allPixels) {
+      const pixels = pointIndices(seed, step, points, images.width * images.height);
+      if (this.table || this.encodeAt) inputs.pixels = { values: pixels, shape: [points] };
+      if (!this.allFeatures && !this.encodeAt) {
+        inputs.features = { values: this.encoder.pixels(pixels), shape: [points, generator.spec.layers[0].inputs] };
+      }
+      if (!this.table) {
+        const targets = gatherTargets(images, drawn, pixels);
+        if (this.imageNoise) addImageNoise(targets, this.imageNoise, drawn, pixels, images);
+        inputs.targets = { values: targets, shape: [size, points, 3] };
+      }
     }
     if (generator.latentSize > 0 && train.latentNoise > 0) {
       const random = new Random(seed, 'latentNoise', step);
@@ -106,7 +114,7 @@ export class Batches {
 
   /** The batch of those inputs; its tensors are theirs, the class's own, or belong to the surrounding tidy. */
   assemble({ images, pixels, features, targets, latentNoise }: BatchTensors): Batch {
-    const indices = pixels as Tensor1D;
+    const indices = this.allPixels ?? (pixels as Tensor1D);
     return {
       images: images as Tensor1D,
       features: (this.allFeatures ?? features ?? this.encodeAt?.(indices)) as Tensor2D,
@@ -122,6 +130,7 @@ export class Batches {
 
   dispose(): void {
     this.allFeatures?.dispose();
+    this.allPixels?.dispose();
     this.table?.dispose();
   }
 }

@@ -1,6 +1,7 @@
 /// <reference types="@webgpu/types" />
 /** The TensorFlow.js backend `webgpu`: its own one, on our device, running kernels of ours beside its own. */
 import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
 import { type DataType, type TensorInfo, tf } from '../../tf.ts';
 import type { OpenDevice } from './device.ts';
@@ -35,6 +36,7 @@ interface BaseBackend {
 
 /** TensorFlow.js's pool of buffers. */
 export interface BufferManager {
+  freeBuffers?: Map<string, GPUBuffer[]>;
   acquireBuffer(size: number, usage: number, mappedAtCreation?: boolean, reuse?: boolean): GPUBuffer;
   releaseBuffer(buffer: GPUBuffer, reuse?: boolean): void;
 }
@@ -71,6 +73,8 @@ export interface WebgpuBackend extends BaseBackend {
   bindingOf(tensor: TensorInfo): GPUBufferBinding;
   /** Gives a tensor without values a part of a buffer to lie in. */
   placeInBuffer(tensor: TensorInfo, part: BufferPart): void;
+  /** Gives the pool's idle buffers back to the device: what is done next asks for others. */
+  trim(): void;
   /** Put around every command encoder, where set: to note down what the device is told. */
   wrapEncoder?: (encoder: GPUCommandEncoder) => GPUCommandEncoder;
   /** Does `work`; what of the tensors from before did our kernels change in place? */
@@ -158,7 +162,9 @@ export function createWebgpuBackend(opened: OpenDevice): WebgpuBackend {
         opened.check();
         return values;
       } catch (error) {
-        opened.check(); // says more than what a lost device makes of a read
+        // A loss says more than what it makes of a read, and may be told a little later.
+        await Promise.race([this.device.lost, delay(100)]);
+        opened.check();
         throw error;
       }
     }
@@ -167,6 +173,13 @@ export function createWebgpuBackend(opened: OpenDevice): WebgpuBackend {
       const { values } = this.tensorMap.get(dataId);
       if (values) return values;
       throw new Error('the webgpu engine reads tensors with `await tensor.data()` alone, never dataSync()');
+    }
+
+    trim(): void {
+      this.flush();
+      for (const buffers of this.bufferManager.freeBuffers?.values() ?? []) {
+        for (const buffer of buffers.splice(0)) buffer.destroy();
+      }
     }
 
     forgetValues(tensor: TensorInfo): void {

@@ -249,7 +249,10 @@ export async function openDevice(): Promise<OpenDevice> {
 
 /** Buffers past the largest size are a validation error in WebGPU, and the same to a user. */
 function isOutOfMemory(error: GPUError): boolean {
-  return error instanceof GPUOutOfMemoryError || /max buffer size|out of memory|OOM/i.test(error.message);
+  return (
+    error instanceof GPUOutOfMemoryError ||
+    /max buffer size|maximum (storage )?buffer binding size|out of memory|OOM/i.test(error.message)
+  );
 }
 
 const firstLine = (text: string) => text.trim().split('\n')[0];

@@ -2,7 +2,7 @@
 import { type Tensor, type Tensor2D, type Tensor3D, type TensorInfo, tf } from '../../tf.ts';
 import type { FieldKernel, FieldSpec, FieldWeights } from '../field.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
-import { spread } from './dispatch.ts';
+import { alongFields } from './dispatch.ts';
 import { chunksOf, cutPass, passSizes, sizesOf, WORKSPACE_BYTES } from './fieldChunks.ts';
 import { featureGradientKernel, type GradientStep, gradientKernels } from './fieldGradientShader.ts';
 import { type FieldLayout, fieldLayout, workspaceOf } from './fieldLayout.ts';
@@ -78,7 +78,7 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
     const packed = backend.allocate([fields, layout.weightStride]);
     for (const { kernel, layers, workgroups } of steps) {
       const sources = layers.flatMap((l) => [weights.kernels[l], weights.biases[l]]);
-      backend.run(kernel, [packed, ...sources], [workgroups, fields]);
+      backend.run(kernel, [packed, ...sources], alongFields(workgroups, fields, backend.device));
     }
     return packed;
   };
@@ -125,8 +125,9 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
         backend.run(kernel, [sizes, features, workspace, sums], [tiles, chunk.fields, cut.slices]);
       }
       for (const result of ofFeatures) {
-        const [x, z] = spread(Math.ceil((chunk.tiles * tile.points * layout.features) / 64), backend.device);
-        backend.run(plan.ofFeatures(), [sizes, packed, workspace, result], [x, chunk.fields, z]);
+        const groups = Math.ceil((chunk.tiles * tile.points * layout.features) / 64);
+        const bound = [sizes, packed, workspace, result];
+        backend.run(plan.ofFeatures(), bound, alongFields(groups, chunk.fields, backend.device));
       }
     }
     for (const scratch of [packed, workspace]) release(scratch);
@@ -145,7 +146,8 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
     });
     const sizes = backend.uniforms(sizesOf(passSizes(cut, scale)));
     for (const { kernel, parts, workgroups } of unpack) {
-      backend.run(kernel, [sizes, sums, ...parts.map((p) => outputs[p])], [workgroups, cut.fields]);
+      const bound = [sizes, sums, ...parts.map((p) => outputs[p])];
+      backend.run(kernel, bound, alongFields(workgroups, cut.fields, backend.device));
     }
     for (const part of lossParts) {
       const losses = backend.allocate([cut.fields]);

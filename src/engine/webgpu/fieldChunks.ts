@@ -1,4 +1,5 @@
 /** How a training pass over many points is cut, so that its workspace stays small and a large GPU stays busy. */
+
 /** The workspace of a chunk has at most this many bytes, where nothing else is wanted. */
 export const WORKSPACE_BYTES = 2 ** 28;
 /** Workgroups that keep a large GPU busy: the sums over points are cut into slices until there are so many. */
@@ -24,12 +25,15 @@ export function cutPass(
   { bytesPerPoint, mostBytes, weights }: { bytesPerPoint: number; mostBytes: number; weights: number },
 ): Cut {
   const tileBytes = tilePoints * bytesPerPoint;
-  const chunkFields = Math.max(1, Math.min(fields, Math.floor(mostBytes / tileBytes)));
+  const tiles = Math.max(1, weights / 64 ** 2);
+  // No more fields at a time than keep the GPU busy: every chunk of points reads and writes the sums of all its fields.
+  const busy = Math.ceil(BUSY_WORKGROUPS / tiles);
+  const chunkFields = Math.max(1, Math.min(fields, busy, Math.floor(mostBytes / tileBytes)));
   const allTiles = Math.ceil(points / tilePoints);
   const tilesAtOnce = Math.max(1, Math.min(allTiles, Math.floor(mostBytes / (tileBytes * chunkFields))));
   // Equal chunks, so that the last one is no stub.
   const chunk = Math.ceil(allTiles / Math.ceil(allTiles / tilesAtOnce)) * tilePoints;
-  const wanted = Math.ceil(BUSY_WORKGROUPS / (chunkFields * Math.max(1, weights / 64 ** 2)));
+  const wanted = Math.ceil(BUSY_WORKGROUPS / (chunkFields * tiles));
   const slice = Math.ceil(chunk / tilePoints / Math.min(wanted, chunk / tilePoints)) * tilePoints;
   return { fields, points, tilePoints, chunkFields, chunk, slice, slices: Math.ceil(chunk / slice) };
 }

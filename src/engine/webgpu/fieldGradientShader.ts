@@ -5,8 +5,10 @@
  * by `unpackKernels`, in their order, so the result does not depend on timing. Hidden layers go in tiles of 64 × 64, 8 × 8
  * a thread; the output layer, which is narrow, in tiles of 64 rows, one a thread.
  */
+
 import type { FieldSpec } from '../field.ts';
 import type { GpuKernel } from './backend.ts';
+import { ALONG, PLACE } from './dispatch.ts';
 import { SIZES } from './fieldChunks.ts';
 import { fieldLayout, specKey, workspaceOf } from './fieldLayout.ts';
 
@@ -239,11 +241,9 @@ export function featureGradientKernel(spec: FieldSpec): GpuKernel {
 @group(0) @binding(2) var<storage, read> workspace: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
+fn main(${ALONG}) {
   let field = sizes.firstField + group.y;
-  let i = (group.z * groups.x + group.x) * 64u + lane;
+  let i = ${PLACE};
   let point = i / ${layout.features}u;
   let f = i % ${layout.features}u;
   if (point >= sizes.chunk || sizes.firstPoint + point >= sizes.points) { return; }

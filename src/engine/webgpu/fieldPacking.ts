@@ -1,6 +1,8 @@
 /** Tensors of weights to packed weights (fieldLayout.ts), and sums of gradients back to tensors. */
+
 import type { FieldSpec } from '../field.ts';
 import type { GpuKernel } from './backend.ts';
+import { ALONG, PLACE } from './dispatch.ts';
 import { SIZES } from './fieldChunks.ts';
 import { fieldLayout, type LayerLayout, specKey } from './fieldLayout.ts';
 
@@ -40,9 +42,9 @@ ${group.map((l) => packLayer(layers[l], l)).join('\n')}
   return 0.0;
 }
 @compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let i = ${start}u + id.x;
-  if (i < ${beyond}u) { packed[id.y * ${weightStride}u + i] = value(id.y, i); }
+fn main(${ALONG}) {
+  let i = ${start}u + ${PLACE};
+  if (i < ${beyond}u) { packed[group.y * ${weightStride}u + i] = value(group.y, i); }
 }`;
     const bindings = ['write' as const, ...group.flatMap(() => ['read' as const, 'read' as const])];
     const kernel = { name: `pack ${group} ${mostBuffers} ${specKey(spec)}`, code, bindings };
@@ -118,9 +120,10 @@ ${spans.map(({ first, beyond, from }) => `  if (x < ${beyond}u) { let i = x - ${
   return 0u;
 }
 @compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let field = id.y;
-  let place = offset(id.x);
+fn main(${ALONG}) {
+  let field = group.y;
+  let x = ${PLACE};
+  let place = offset(x);
   var sum = 0.0;
   for (var slice = 0u; slice < sizes.slices; slice++) {
     sum += sums[(slice * sizes.allFields + field) * ${gradientStride}u + place];
@@ -128,7 +131,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   ${spans
     .map(
       ({ name, size, first, beyond }) =>
-        `if (id.x < ${beyond}u) { ${name}[field * ${size}u + id.x - ${first}u] = sum * sizes.scale; }`,
+        `if (x < ${beyond}u) { ${name}[field * ${size}u + x - ${first}u] = sum * sizes.scale; }`,
     )
     .join('\n  else ')}
 }`;

@@ -28,6 +28,8 @@ export interface FieldTile {
 /** The largest tile that workgroup memory [bytes] and the number of threads admit, or none. */
 export function fieldTile(layout: FieldLayout, memory: number, mostThreads: number): FieldTile | undefined {
   const width = tileRows(layout);
+  // A row of weights must fit the memory for them.
+  if (width > 4 * CHUNK_VECTORS) return undefined;
   const outputs = layout.layers[layout.layers.length - 1].outputsPadded;
   for (let points = MOST_POINTS; points >= 8; points /= 2) {
     const threads = (points / 8) * (width / 8);

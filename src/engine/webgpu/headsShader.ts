@@ -21,8 +21,11 @@ export type HeadGroup = readonly number[];
 const TERMS = 16;
 const FORWARD_COLUMNS = 32;
 const TILE = 64;
-/** Outputs that one slice of the hidden gradient's sum goes over. */
-export const SLICE = 128;
+/** Outputs that one slice of the hidden gradient's sum goes over: some 128 slices in all, for their parts take memory. */
+function sliceOf({ outputs }: HeadsShape): number {
+  const all = outputs.reduce((sum, width) => sum + width, 0);
+  return Math.max(128, TERMS * Math.ceil(all / (128 * TERMS)));
+}
 
 const tilesOf = (extent: number, tile: number) => Math.ceil(extent / tile);
 const key = ({ batch, inputs, outputs }: HeadsShape, group: HeadGroup) => `${batch} ${inputs} ${outputs} of ${group}`;
@@ -208,8 +211,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 }
 
 /** How many slices the heads of a group take in the hidden gradient's sum. */
-export const slicesOf = ({ outputs }: HeadsShape, group: HeadGroup) =>
-  group.reduce((sum, head) => sum + tilesOf(outputs[head], SLICE), 0);
+export const slicesOf = (shape: HeadsShape, group: HeadGroup) =>
+  group.reduce((sum, head) => sum + tilesOf(shape.outputs[head], sliceOf(shape)), 0);
 
 /**
  * Parts of the gradient of hidden, Σ dy · kernelᵀ, a slice of one head's outputs each: [slices, B, M], to be added. Bindings:
@@ -217,7 +220,8 @@ export const slicesOf = ({ outputs }: HeadsShape, group: HeadGroup) =>
  */
 export function hiddenGradientKernel(shape: HeadsShape, group: HeadGroup, firstSlice: number) {
   const { batch, inputs, outputs } = shape;
-  const { code: where, total } = locate(group, (head) => tilesOf(outputs[head], SLICE));
+  const slice = sliceOf(shape);
+  const { code: where, total } = locate(group, (head) => tilesOf(outputs[head], slice));
   const quads = TILE / 4;
   const code = `
 @group(0) @binding(0) var<storage, read_write> parts: array<f32>;
@@ -248,11 +252,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let width = WIDTHS[place];
   let row = group.y * ${TILE}u;
   let column = group.z * ${TILE}u;
-  let end = min(width, (tile + 1u) * ${SLICE}u);
+  let end = min(width, (tile + 1u) * ${slice}u);
   let tx = lane % 8u;
   let ty = lane / 8u;
   ${registers([0, 1])}
-  for (var o0 = tile * ${SLICE}u; o0 < end; o0 += ${TERMS}u) {
+  for (var o0 = tile * ${slice}u; o0 < end; o0 += ${TERMS}u) {
     for (var i = lane; i < ${TERMS * quads}u; i += 64u) {
       let o = o0 + i % ${TERMS}u;
       let q = i / ${TERMS}u;

@@ -1,7 +1,9 @@
 /** The loss of a field in mixed precision, with its gradients: what runs over which tensors. */
+
 import type { Tensor, TensorInfo } from '../../tf.ts';
 import type { FieldSpec, FieldWeights } from '../field.ts';
 import type { WebgpuBackend } from './backend.ts';
+import { alongFields } from './dispatch.ts';
 import { type Cut, chunksOf, cutPass } from './fieldChunks.ts';
 import { unpackSteps } from './fieldPacking.ts';
 import { mixedGradientKernel } from './mixedGradientShader.ts';
@@ -65,7 +67,7 @@ export function createMixedPass(
     const biases = backend.allocate([fields, layout.biasStride]);
     for (const { kernel, layers, workgroups } of packSteps) {
       const sources = layers.flatMap((l) => [weights.kernels[l], weights.biases[l]]);
-      backend.run(kernel, [packed, biases, ...sources], [workgroups, fields]);
+      backend.run(kernel, [packed, biases, ...sources], alongFields(workgroups, fields, backend.device));
     }
     const halves = allocateHalves((perField ? cut.chunkFields : 1) * cut.chunk * layout.featuresPadded);
     const workspace = allocateHalves(cut.chunkFields * cut.chunk * layout.valuesPerPoint);

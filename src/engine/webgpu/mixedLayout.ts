@@ -130,6 +130,9 @@ alias Left = subgroup_matrix_left<f16, ${K}, ${M}>;
 alias Right = subgroup_matrix_right<f16, ${N}, ${K}>;
 alias Result = subgroup_matrix_result<f32, ${N}, ${M}>;`;
 
-/** Rounds to 16 bits; beyond their range, to the last number in it. */
+/** Rounds to 16 bits; beyond their range, to the last number in it. What is no number stays none (clamp would lose it). */
 export const HALF = `
-fn half(v: vec4f) -> vec4<f16> { return vec4<f16>(clamp(v, vec4f(-65504.0), vec4f(65504.0))); }`;
+fn half(v: vec4f) -> vec4<f16> {
+  let none = (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return vec4<f16>(select(clamp(v, vec4f(-65504.0), vec4f(65504.0)), v, none));
+}`;

@@ -1,6 +1,8 @@
 /** Weights and features as the kernels of mixed precision read them (mixedLayout.ts). */
+
 import type { FieldSpec } from '../field.ts';
 import type { GpuKernel } from './backend.ts';
+import { ALONG, PLACE } from './dispatch.ts';
 import { SIZES } from './fieldChunks.ts';
 import { type LayerLayout, shapeKey } from './fieldLayout.ts';
 import { type PackStep, runs, WORKGROUP } from './fieldPacking.ts';
@@ -27,6 +29,7 @@ ${group
 @group(0) @binding(${3 + 2 * i}) var<storage, read> bias${l}: array<f32>;`,
   )
   .join('\n')}
+${HALF}
 /** Row and column of a value in a matrix of so many columns that lies in blocks of 16 × 16. */
 fn cell(i: u32, columns: u32) -> vec2u {
   let block = i / 256u;
@@ -42,14 +45,15 @@ ${group.map((l) => biasOf(layout.field.layers[l], layers[l], l)).join('\n')}
   return 0.0;
 }
 @compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let i = ${start}u + id.x;
+fn main(${ALONG}) {
+  let field = group.y;
+  let i = ${start}u + ${PLACE};
   if (i < ${beyond}u) {
-    kernels[id.y * ${weightStride}u + i] = f16(clamp(weight(id.y, i), -65504.0, 65504.0));
+    kernels[field * ${weightStride}u + i] = half(vec4f(weight(field, i))).x;
     return;
   }
   let j = ${firstBias}u + i - ${beyond}u;
-  if (j < ${beyondBias}u) { biases[id.y * ${biasStride}u + j] = bias(id.y, j); }
+  if (j < ${beyondBias}u) { biases[field * ${biasStride}u + j] = bias(field, j); }
 }`;
     const bindings = ['write' as const, 'write' as const, ...group.flatMap(() => ['read' as const, 'read' as const])];
     const kernel = { name: `mixed pack ${group} ${mostBuffers} ${shapeKey(spec)}`, code, bindings };

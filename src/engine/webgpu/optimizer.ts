@@ -91,7 +91,8 @@ interface Together {
   gradients: GPUBuffer;
 }
 
-export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
+/** @param settings the most values in one arena: what the device binds, unless a test says otherwise. */
+export function createOptimizerKernel(backend: WebgpuBackend, settings: { mostValues?: number } = {}): OptimizerKernel {
   const groups = new WeakMap<Tensor, Together>();
   const gatherSteps = once((sizes: string) =>
     gatherKernels(sizes.split(' ').map(Number), backend.device.limits.maxStorageBuffersPerShaderStage),
@@ -130,50 +131,77 @@ export function createOptimizerKernel(backend: WebgpuBackend): OptimizerKernel {
     return group;
   };
 
+  const { maxStorageBufferBindingSize, maxBufferSize } = backend.device.limits;
+  const mostValues = settings.mostValues ?? Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4;
+
+  /** Runs of items whose values fit an arena. */
+  const arenasOf = <T>(items: readonly T[], sizeOf: (item: T) => number): T[][] => {
+    const arenas: T[][] = [];
+    for (const item of items) {
+      const longer = [...(arenas[arenas.length - 1] ?? []), item];
+      if (arenas.length > 0 && arenaLayout(longer.map(sizeOf)).length <= mostValues) arenas[arenas.length - 1] = longer;
+      else arenas.push([item]);
+    }
+    return arenas;
+  };
+
+  /** Updates parameters, those with a gradient first, that lie in one arena or are moved there. */
+  const updateTogether = (parameters: readonly Trained[], { values, guard }: UpdateOptions): Trained[] => {
+    const averaged = parameters.every(({ average }) => average !== undefined);
+    if (!averaged && parameters.some(({ average }) => average !== undefined)) {
+      throw new Error('either all parameters have averages or none');
+    }
+    const columns = [
+      parameters.map(({ state }) => state.parameter),
+      parameters.map(({ state }) => state.firstMoment),
+      parameters.map(({ state }) => state.secondMoment),
+      ...(averaged ? [parameters.map(({ average }) => average as Tensor)] : []),
+    ];
+    const group = known(columns) ?? gather(columns);
+    const [parameterArena, first, second, averages] = group.arenas;
+    const gradients = parameters.flatMap(({ gradient }) => (gradient ? [gradient] : []));
+    const steps = gradients.length > 0 ? gatherSteps(gradients.map(({ size }) => size).join(' ')) : [];
+    for (const { kernel, members, workgroups } of steps) {
+      const bound = members.map((m) => gradients[m]);
+      backend.run(kernel, [group.gradients, ...bound], spread(workgroups, backend.device));
+    }
+    const trained = arenaLayout(gradients.map(({ size }) => size)).length / 4;
+    const all = parameterArena.length / 4;
+    const workgroups = Math.ceil(all / WORKGROUP);
+    const [across, down] = spread(workgroups, backend.device);
+    const lengths = backend.uniforms(Uint32Array.of(trained, all, Number(averaged), across * WORKGROUP).buffer);
+    // Without averages something else must be bound in their place, and is left alone.
+    const fourth = averages?.buffer ?? scratch(backend);
+    backend.run(
+      updateAllKernel,
+      [lengths, values, guard, group.gradients, parameterArena.buffer, first.buffer, second.buffer, fourth],
+      [across, down],
+    );
+    for (const tensor of group.members.flat()) backend.forgetValues(tensor);
+    return parameters.map((_, i) => {
+      const [parameter, firstMoment, secondMoment, average] = group.members.map((column) => column[i]);
+      return { state: { parameter, firstMoment, secondMoment }, average };
+    });
+  };
+
   return {
     adam: referenceAdam,
     ema: referenceEma,
 
-    updateAll(parameters, { values, guard }: UpdateOptions): Trained[] {
-      const order = [...parameters.keys()].sort(
-        (a, b) => Number(!parameters[a].gradient) - Number(!parameters[b].gradient),
-      );
-      const sorted = order.map((i) => parameters[i]);
-      const averaged = sorted.every(({ average }) => average !== undefined);
-      if (!averaged && sorted.some(({ average }) => average !== undefined)) {
-        throw new Error('either all parameters have averages or none');
-      }
-      const columns = [
-        sorted.map(({ state }) => state.parameter),
-        sorted.map(({ state }) => state.firstMoment),
-        sorted.map(({ state }) => state.secondMoment),
-        ...(averaged ? [sorted.map(({ average }) => average as Tensor)] : []),
-      ];
-      const group = known(columns) ?? gather(columns);
-      const [parameterArena, first, second, averages] = group.arenas;
-      const gradients = sorted.flatMap(({ gradient }) => (gradient ? [gradient] : []));
-      for (const { kernel, members, workgroups } of gatherSteps(gradients.map(({ size }) => size).join(' '))) {
-        const bound = members.map((m) => gradients[m]);
-        backend.run(kernel, [group.gradients, ...bound], spread(workgroups, backend.device));
-      }
-      const trained = arenaLayout(gradients.map(({ size }) => size)).length / 4;
-      const all = parameterArena.length / 4;
-      const workgroups = Math.ceil(all / WORKGROUP);
-      const [across, down] = spread(workgroups, backend.device);
-      const lengths = backend.uniforms(Uint32Array.of(trained, all, Number(averaged), across * WORKGROUP).buffer);
-      // Without averages something else must be bound in their place, and is left alone: the gradients' twin won't do.
-      const fourth = averages?.buffer ?? scratch(backend);
-      backend.run(
-        updateAllKernel,
-        [lengths, values, guard, group.gradients, parameterArena.buffer, first.buffer, second.buffer, fourth],
-        [across, down],
-      );
-      for (const tensor of group.members.flat()) backend.forgetValues(tensor);
-      const result: Trained[] = [];
-      order.forEach((place, i) => {
-        const [parameter, firstMoment, secondMoment, average] = group.members.map((column) => column[i]);
-        result[place] = { state: { parameter, firstMoment, secondMoment }, average };
+    updateAll(parameters, options) {
+      // Those with a gradient first, in as many arenas as bindings ask for: one, but for large models on small devices.
+      const order = [...parameters.keys()].sort((i, j) => {
+        return Number(!parameters[i].gradient) - Number(!parameters[j].gradient);
       });
+      const result: Trained[] = [];
+      for (const part of arenasOf(order, (i) => parameters[i].state.parameter.size)) {
+        updateTogether(
+          part.map((i) => parameters[i]),
+          options,
+        ).forEach((updated, i) => {
+          result[part[i]] = updated;
+        });
+      }
       return result;
     },
 

@@ -81,6 +81,7 @@ export function createRecorder(backend: WebgpuBackend): Recorder {
     for (const input of inputs) backend.uploadToGPU(input.dataId);
     backend.flush();
     const commands: Command[] = [];
+    backend.trim(); // the recording keeps buffers of its own, and needs the room
     const outer = backend.bufferManager;
     const pool = new RecordingPool(device, outer);
     let output: Tensor | undefined;

@@ -282,6 +282,19 @@ describe.skipIf(!unit)('the loss in mixed precision', () => {
     expect(gradients.every((values) => values.every(Number.isFinite))).toBe(true);
   });
 
+  it.each(['kernel', 'bias', 'features'])('shows what is no number in a %s', async (where) => {
+    const setting = setUp(cases[0]);
+    const poisoned = (tensor: Tensor) =>
+      tf.where(tf.equal(tf.range(0, tensor.size).reshape(tensor.shape), 3), NaN, tensor);
+    const { kernels, biases } = setting.weights;
+    const weights = {
+      kernels: where === 'kernel' ? [poisoned(kernels[0]) as Tensor3D, ...kernels.slice(1)] : kernels,
+      biases: where === 'bias' ? [poisoned(biases[0]) as Tensor2D, ...biases.slice(1)] : biases,
+    };
+    const features = where === 'features' ? poisoned(setting.features) : setting.features;
+    expect((await gradientsOf(mixed({ ...setting, weights, features } as Setting))).loss).toBeNaN();
+  });
+
   const onKernel = async (kernel: FieldKernel, { spec, weights, features, targets }: Setting) => {
     const { losses, kernels, biases } = kernel.lossAndGradients(spec, weights, features, targets);
     const gradients = await Promise.all([...kernels, ...biases].map((g) => g.data<'float32'>()));

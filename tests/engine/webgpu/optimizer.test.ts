@@ -10,6 +10,8 @@ import {
   updateRows,
   updateValues,
 } from '../../../src/engine/optimizer.ts';
+import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
+import { createOptimizerKernel } from '../../../src/engine/webgpu/optimizer.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor1D, tf } from '../../../src/tf.ts';
 import { availableEngines } from '../../support/engines.ts';
@@ -89,6 +91,24 @@ function expectClose(got: Float32Array[], wanted: Float32Array[]) {
 describe.skipIf(!availableEngines.includes('webgpu'))('updates of the webgpu engine', () => {
   beforeAll(async () => {
     await startEngine('webgpu');
+  });
+
+  it('follow the reference where the device binds less than all of them at a time', async () => {
+    // 1,216 values with their padding: two arenas.
+    const kernel = createOptimizerKernel(tf.backend() as unknown as WebgpuBackend, { mostValues: 1024 });
+    let [ours, theirs] = [fresh(SIZES, true), fresh(SIZES, true)];
+    for (let step = 1; step <= 3; step++) {
+      const options = optionsAt(step);
+      const without = (gradients: Tensor[]) => gradients.map((g, i) => (i === 1 ? undefined : g));
+      const gradients = without(gradientsAt(step, SIZES));
+      ours = kernel.updateAll!(
+        ours.map((part, i) => ({ ...part, gradient: gradients[i] })),
+        options,
+      );
+      theirs = reference(theirs, without(gradientsAt(step, SIZES)), options);
+      expectClose(await valuesOf(ours), await valuesOf(theirs));
+    }
+    disposeAll([...ours, ...theirs]);
   });
 
   describe.each([
