@@ -7,7 +7,7 @@ import type { ImageSet } from '../src/data/imageSet.ts';
 import { loadImages, skippedReport } from '../src/data/loadImages.ts';
 import { UsageError } from '../src/errors.ts';
 import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/eval/imageSets.ts';
-import { firstChannel, type ImageStack, imageOf, isGrey } from '../src/eval/imageStack.ts';
+import { imageOf, withFewestChannels } from '../src/eval/imageStack.ts';
 import { PairedImages } from '../src/eval/pairedImages.ts';
 import { type EvaluationResult, stringifyJson } from '../src/eval/result.ts';
 import { fileError } from '../src/fileErrors.ts';
@@ -21,7 +21,7 @@ interface Arguments {
   reference: string;
   paired: boolean;
   size?: string;
-  metrics: string;
+  metrics?: string;
   seed: number;
   out: string;
 }
@@ -45,8 +45,8 @@ export const evaluateImages: Command = {
       })
       .option('metrics', {
         type: 'string',
-        default: SET_METRICS.join(','),
         describe: 'what to measure of unpaired sets',
+        defaultDescription: `"${SET_METRICS.join(',')}"`,
         requiresArg: true,
       })
       .option('seed', { type: 'number', default: 0, describe: 'of resampling, patches and pairs', requiresArg: true })
@@ -55,7 +55,10 @@ export const evaluateImages: Command = {
     if (existsSync(args.out) && statSync(args.out).isDirectory()) {
       throw new UsageError(`--out ${args.out} is a folder; name a JSON file in it`);
     }
-    const metrics = metricsOption(args.metrics);
+    if (args.paired && args.metrics !== undefined) {
+      throw new UsageError('--metrics are of sets; --paired always measures the same: give one of the two');
+    }
+    const metrics = args.metrics === undefined ? SET_METRICS : metricsOption(args.metrics);
     if (!Number.isSafeInteger(args.seed) || args.seed < 0) {
       throw new UsageError(`--seed ${args.seed}: expected a whole number, 0 or more`);
     }
@@ -130,24 +133,6 @@ async function loadFolder(path: string, size: string): Promise<ImageSet> {
   progress?.finish();
   for (const line of skippedReport(images)) console.error(line);
   return images;
-}
-
-/** Grey files are decoded to equal channels: where both sides are grey, one channel says it all. */
-function withFewestChannels(
-  generated: ImageSet,
-  reference: ImageSet,
-): { stacks: [ImageStack, ImageStack]; notes: string[] } {
-  const [a, b] = [isGrey(generated), isGrey(reference)];
-  if (a && b)
-    return {
-      stacks: [firstChannel(generated), firstChannel(reference)],
-      notes: ['all images are grey: measured on one channel'],
-    };
-  const grey = a ? 'generated' : b ? 'reference' : undefined;
-  return {
-    stacks: [generated, reference],
-    notes: grey ? [`all ${grey} images are grey, the others are not: measured as RGB`] : [],
-  };
 }
 
 function evaluateSets(generated: ImageSet, reference: ImageSet, metrics: readonly SetMetric[], args: Arguments) {

@@ -218,7 +218,10 @@ function printStudy(studies: Awaited<ReturnType<typeof runNoiseStudy>>['studies'
       const { psnrCleanDb, psnrNoisyDb, bands } = trajectory[trajectory.length - 1];
       const octaves = bands
         .filter(({ kind }) => kind === 'octave')
-        .map(({ name, transfer, noiseGain }) => `${name}: ${transfer.toFixed(2)}, ${noiseGain.toFixed(2)}`);
+        .map(({ name, transfer, noiseGain }) => {
+          const through = Number.isNaN(transfer) ? '–' : transfer.toFixed(2);
+          return `${name}: ${through}, ${noiseGain.toFixed(2)}`;
+        });
       console.log(
         `${String(sigma).padEnd(8)}${encoding.kind.padEnd(12)}${psnrCleanDb.toFixed(2).padStart(10)}${psnrNoisyDb.toFixed(2).padStart(10)}   ${octaves.join('   ')}`,
       );

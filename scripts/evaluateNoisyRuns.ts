@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { datasetNoiseResult } from '../src/eval/datasetNoise.ts';
 import { writeEvaluation } from '../src/eval/result.ts';
+import { logEvaluation } from '../src/train/evaluationEvents.ts';
 import { disposeModel, openModel } from '../src/train/model.ts';
 import { compareNoisyRuns } from '../src/train/noisyRuns.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
@@ -23,7 +25,11 @@ export async function evaluateNoisyRuns(
   disposeModel(clean);
   disposeModel(noisy);
   const folder = out ?? noisyRun.evaluation;
-  await writeEvaluation(folder, 'dataset_noise', datasetNoiseResult(measured, images, sigma));
+  const { training, step, experiment } = noisy;
+  const result = datasetNoiseResult(measured, { images, sigma, step, seed: experiment.seed, ...training });
+  await writeEvaluation(folder, 'dataset_noise', result);
+  // A folder elsewhere is no run's: TensorBoard has nothing to show it with.
+  if (out === undefined) await logEvaluation(join(folder, 'dataset_noise'), step, [result]);
   console.log(`${images} images, σ = ${sigma}`);
   console.log('cycles/image    gain G  copy C  power excess');
   for (const { name, noiseGain, noiseCopy, powerExcess } of measured.bands) {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { UsageError } from '../src/errors.ts';
 import { perturbationsResult } from '../src/eval/perturbStudyData.ts';
 import { writeEvaluation } from '../src/eval/result.ts';
+import { logEvaluation } from '../src/train/evaluationEvents.ts';
 import { disposeModel, openModel } from '../src/train/model.ts';
 import { DISTURBANCES, perturbRun } from '../src/train/perturbRun.ts';
 import { Progress } from '../src/train/progress.ts';
@@ -99,6 +100,7 @@ export const evaluatePerturb: Command = {
     disposeModel(model);
     const result = perturbationsResult(study);
     await writeEvaluation(run.evaluation, 'perturb', result);
+    await logEvaluation(join(run.evaluation, 'perturb'), model.step, [result]);
     printPerturbations(result);
     console.log(
       `written to ${join(run.evaluation, 'perturb.json')}; ${commandLine('report')} --run ${run.path} shows it`,

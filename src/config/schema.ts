@@ -133,7 +133,12 @@ const trainSchema = z.strictObject({
     .describe('standard deviation of the noise added to latents during training: smooths the latent space'),
   emaDecay: z.number().min(0).lt(1).default(0.999).describe('of the averaged weights that are sampled; 0 turns it off'),
   logEverySteps: positiveInteger.default(20),
-  sampleEverySteps: positiveInteger.default(500),
+  sampleEverySteps: positiveInteger
+    .default(500)
+    .describe('steps between measurements of reconstructions, with sheets of them and of samples'),
+  sampleEveryImages: positiveInteger
+    .optional()
+    .describe('the same in images seen, train.batch a step (objective fit: all); in place of sampleEverySteps'),
   checkpointEverySteps: positiveInteger.default(250),
 });
 

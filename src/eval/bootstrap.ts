@@ -5,12 +5,19 @@
  * replacement, the statistic is computed anew, and the middle 95 % of its values are the interval.
  */
 import type { Random } from '../random.ts';
+import { jackknifeInterval, leftOutMeans } from './jackknife.ts';
 
 /** [low, high]. */
 export type Interval = readonly [low: number, high: number];
 
 /** Resamples per interval: the ends of a 95 % interval then stand on 10 values each. */
 export const REPLICATES = 400;
+
+/**
+ * Below this many values resamples are too much alike: of 8 normal ones the middle 95 % hold the true mean 90 times in 100,
+ * of 4 some 80 times, of 2 some 60.
+ */
+export const FEWEST_RESAMPLED = 16;
 
 /** The middle `level` of the values. NaN where there are none; infinities count as values. */
 export function percentileInterval(values: ArrayLike<number>, level = 0.95): Interval {
@@ -51,9 +58,15 @@ export function resampledMeans(
   return means;
 }
 
-/** Interval of the mean of some values, one an image. */
-export function meanInterval(values: ArrayLike<number>, random: Random): Interval {
+/** Interval of the mean of some values, one an image; by the jackknife where they are few; NaN where there is none. */
+export function meanInterval(values: ArrayLike<number>, random: Random, scale?: 'linear' | 'log'): Interval {
+  if (values.length < FEWEST_RESAMPLED) return jackknifeInterval(meanOf(values), leftOutMeans(values, 1), scale);
   return percentileInterval(resampledMeans(values, 1, random));
+}
+
+/** Intervals without those that have no ends. */
+export function withoutUnknown(intervals: Record<string, Interval>): Record<string, Interval> {
+  return Object.fromEntries(Object.entries(intervals).filter(([, ends]) => !ends.some(Number.isNaN)));
 }
 
 export function meanOf(values: ArrayLike<number>): number {

@@ -93,11 +93,21 @@ function ratiosOf(images: readonly Sums[], bands: readonly Band[]): BandDatasetN
   });
 }
 
-/** As an evaluation of `images` images whose noise had standard deviation `sigma`. */
+export interface DatasetNoiseProtocol {
+  images: number;
+  /** Standard deviation of the noise. */
+  sigma: number;
+  /** Of both runs. */
+  step: number;
+  seed: number;
+  width: number;
+  height: number;
+}
+
+/** As an evaluation. */
 export function datasetNoiseResult(
   { bands, rings }: DatasetNoiseBands,
-  images: number,
-  sigma: number,
+  { images, sigma, step, seed, width, height }: DatasetNoiseProtocol,
 ): EvaluationResult {
   const metrics: Record<string, number> = {};
   const intervals: Record<string, Interval> = {};
@@ -110,8 +120,8 @@ export function datasetNoiseResult(
   }
   return {
     protocol:
-      `one generator trained on clean and on noisy images (white Gaussian, σ = ${sigma}, the same in every step), same seed; ` +
-      `${images} training images drawn by both, floats neither clamped nor quantised; unwindowed DFT, over realised noise ` +
+      `one generator trained on clean and on noisy images (white Gaussian, σ = ${sigma}, the same in every step), ` +
+      `${step} steps each, seed ${seed}; ${images} training images of ${width}x${height} drawn by both, floats neither clamped nor quantised; unwindowed DFT, over realised noise ` +
       'energy; 95 % jackknife intervals over images',
     metrics,
     intervals,

@@ -22,21 +22,26 @@ export function fft(re: ArrayLike<number>, im?: ArrayLike<number>): Complex {
  * @returns all [height, width] coefficients: row k_y, column k_x, DC first, negative frequencies in the upper halves.
  */
 export function fft2(image: ArrayLike<number>, width: number, height: number): Complex {
-  if (image.length !== width * height)
-    throw new RangeError(`${image.length} values for an image of ${width}x${height}`);
-  const spectrum = { re: new Float64Array(width * height), im: new Float64Array(width * height) };
-  transformRealRows(image, spectrum, width, height);
-  const half = (width >> 1) + 1;
-  transformAxis(spectrum, { length: height, stride: width }, { count: half, stride: 1 });
+  const spectrum = halfFft2(image, width, height);
   // A real image has X[−k] = X*[k].
   for (let ky = 0; ky < height; ky++) {
     const row = ky * width;
     const mirrorRow = ((height - ky) % height) * width;
-    for (let kx = half; kx < width; kx++) {
+    for (let kx = (width >> 1) + 1; kx < width; kx++) {
       spectrum.re[row + kx] = spectrum.re[mirrorRow + width - kx];
       spectrum.im[row + kx] = -spectrum.im[mirrorRow + width - kx];
     }
   }
+  return spectrum;
+}
+
+/** The same with columns 0…width/2 only, which say it all; the others stay 0. */
+export function halfFft2(image: ArrayLike<number>, width: number, height: number): Complex {
+  if (image.length !== width * height)
+    throw new RangeError(`${image.length} values for an image of ${width}x${height}`);
+  const spectrum = { re: new Float64Array(width * height), im: new Float64Array(width * height) };
+  transformRealRows(image, spectrum, width, height);
+  transformAxis(spectrum, { length: height, stride: width }, { count: (width >> 1) + 1, stride: 1 });
   return spectrum;
 }
 

@@ -1,6 +1,6 @@
 /** A set of generated images against a set of reference images, unpaired: everything that needs no learned weights. */
 import { Random } from '../random.ts';
-import { type Interval, meanInterval, meanOf } from './bootstrap.ts';
+import { FEWEST_RESAMPLED, type Interval, meanInterval, meanOf, withoutUnknown } from './bootstrap.ts';
 import { densityCoverage, expectedCoverage } from './densityCoverage.ts';
 import { diversityPairs, pairSimilarities } from './diversity.ts';
 import { channelsOf, type ImageStack, selectImages } from './imageStack.ts';
@@ -62,22 +62,16 @@ export function evaluateImageSets(
       );
     }
   }
-  // Each metric's parts have steps of their own, and so have the halves.
-  const steps = SET_METRICS.length + 1;
+  // Each metric's parts have steps of their own.
   const random: Sets['random'] = (metric, part = 0) =>
-    new Random(seed, 'evaluation', SET_METRICS.indexOf(metric) + steps * part);
-  const sets: Sets = {
-    generated,
-    reference,
-    random,
-    halves: halvesOf(reference, new Random(seed, 'evaluation', SET_METRICS.length)),
-  };
+    new Random(seed, 'evaluation', SET_METRICS.indexOf(metric) + SET_METRICS.length * part);
+  const sets: Sets = { generated, reference, random };
   let features: ReturnType<typeof featuresOf> | undefined;
   const found = metrics.map((metric): Findings => {
     onMetric(metric);
     if (metric !== 'kid' && metric !== 'coverage') return EVALUATORS[metric](sets);
     features ??= featuresOf(sets);
-    return metric === 'kid' ? kernelFindings(features) : coverageFindings(features, random(metric));
+    return metric === 'kid' ? kernelFindings(features) : coverageFindings(features);
   });
   const named = <T>(part: 'metrics' | 'intervals') =>
     Object.fromEntries(
@@ -91,7 +85,7 @@ export function evaluateImageSets(
         [`${prefix}images_reference`]: reference.count,
         ...named<number>('metrics'),
       },
-      intervals: named<Interval>('intervals'),
+      intervals: withoutUnknown(named<Interval>('intervals')),
       bands: found.find(({ bands }) => bands)?.bands,
       rings: found.find(({ rings }) => rings)?.rings,
     },
@@ -99,19 +93,18 @@ export function evaluateImageSets(
   };
 }
 
-function halvesOf(stack: ImageStack, random: Random): [ImageStack, ImageStack] | undefined {
-  const images = stack.count >> 1;
-  if (images < 2) return undefined;
-  const order = random.sample(stack.count, stack.count);
-  return [selectImages(stack, order.subarray(0, images)), selectImages(stack, order.subarray(images))];
-}
-
 function spectrumFindings({ generated, reference, random }: Sets): Findings {
+  if (Math.min(generated.width, generated.height) < 2) {
+    return leftOut('spectrum', 'its window needs images of at least 2 pixels along both axes');
+  }
   const spectra = compareSpectra(generated, reference, random('spectrum'));
   const { floor, slopes, octaves, rings } = spectra;
   const metrics: Record<string, number> = {};
   const intervals: Record<string, Interval> = {};
   const notes: string[] = [];
+  if (Math.min(generated.count, reference.count) < FEWEST_RESAMPLED) {
+    notes.push(`spectra have no intervals: resampling needs ${FEWEST_RESAMPLED} images a side`);
+  }
   if (spectra.comparedRings > 0) {
     const lsd = `lsd_r${spectra.comparedRings}_n${generated.count}_db`;
     metrics[lsd] = spectra.lsdDb;
@@ -148,7 +141,7 @@ function diversityFindings({ generated, reference, random }: Sets): Findings {
     const similarities = pairSimilarities(stack, diversityPairs(stack.count, source));
     const name = `ms_ssim_${side}_s${scales}_pairs${similarities.length}`;
     findings.metrics[name] = meanOf(similarities);
-    if (similarities.length > 1) findings.intervals[name] = meanInterval(similarities, source);
+    findings.intervals[name] = meanInterval(similarities, source);
   }
   return findings;
 }
@@ -166,25 +159,25 @@ function featuresOf({ generated, reference, random }: Sets) {
 function kernelFindings({ generated, reference, count }: ReturnType<typeof featuresOf>): Findings {
   const { value, interval } = kernelDistance(generated, reference, RANDOM_FEATURES);
   const name = `kid_random${RANDOM_FEATURES}_n${count}`;
-  return { metrics: { [name]: value }, ...(!Number.isNaN(interval[0]) && { intervals: { [name]: interval } }) };
+  return { metrics: { [name]: value }, intervals: { [name]: interval } };
 }
 
-function coverageFindings(features: ReturnType<typeof featuresOf>, random: Random): Findings {
+function coverageFindings(features: ReturnType<typeof featuresOf>): Findings {
   const { generated, reference, count, references } = features;
   if (references <= NEIGHBOURS) {
     return leftOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
   }
-  const { densities, covered, points } = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
+  const { density, coverage, points } = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
   const suffix = `k${NEIGHBOURS}_random${RANDOM_FEATURES}_n${count}`;
   return {
     metrics: {
-      [`density_${suffix}`]: meanOf(densities),
-      [`coverage_${suffix}`]: meanOf(covered),
+      [`density_${suffix}`]: density.value,
+      [`coverage_${suffix}`]: coverage.value,
       [`coverage_expected_${suffix}`]: expectedCoverage(references, count, NEIGHBOURS),
     },
     intervals: {
-      [`density_${suffix}`]: meanInterval(densities, random),
-      [`coverage_${suffix}`]: meanInterval(covered, random),
+      [`density_${suffix}`]: density.interval,
+      [`coverage_${suffix}`]: coverage.interval,
     },
     ...(points > 0 && {
       notes: [
@@ -204,6 +197,7 @@ function protocolOf(generated: ImageStack, reference: ImageStack, metrics: reado
     'periodic separable Hann window, windowed mean removed, |X|²/Σw², averaged over images and channels before the ' +
     'logarithm, rings by floor; FWD: Haar packets, channels joined, covariance /(N−1); SWD: 7×7 patches, 8,192 a set ' +
     'and level, 256 directions, ×1000; KID, density, coverage: features of a random network, no learned weights; ' +
-    'floors: two halves of the reference; intervals: 95 %, over images: bootstrap, FWD and KID jackknife, SWD random groups'
+    'floors: halves of the reference, mean over 8 balanced splits (LSD: root mean square over 16 random ones); intervals: ' +
+    '95 %, over images: bootstrap, FWD, KID, density and coverage jackknife, SWD random groups'
   );
 }

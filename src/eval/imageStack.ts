@@ -14,6 +14,9 @@ export interface ImageStack {
 /** Error of rounding to 8 bits as white noise: (1/255)²/12, the power that no 8-bit spectrum resolves. */
 export const ROUNDING_POWER = 1 / (12 * 255 ** 2);
 
+/** The same of 32-bit floats in [½,1]. */
+export const FLOAT32_ROUNDING_POWER = 2 ** -48 / 12;
+
 export function channelsOf({ channels = 3 }: ImageStack): number {
   return channels;
 }
@@ -21,7 +24,7 @@ export function channelsOf({ channels = 3 }: ImageStack): number {
 /** Power below which a spectrum of these images means nothing: that of rounding bytes, 32-bit floats, or sums in 64 bits. */
 export function roundingPower({ pixels }: ImageStack): number {
   if (pixels instanceof Uint8Array) return ROUNDING_POWER;
-  return pixels instanceof Float32Array ? 2 ** -48 / 12 : 1e-28;
+  return pixels instanceof Float32Array ? FLOAT32_ROUNDING_POWER : 1e-28;
 }
 
 /**
@@ -76,4 +79,23 @@ export function firstChannel(stack: ImageStack): ImageStack {
   const channels = channelsOf(stack);
   const selected = stack.pixels.filter((_, at) => at % channels === 0);
   return { ...stack, channels: 1, pixels: selected };
+}
+
+/** Two sets to be compared. Grey files are decoded to equal channels: where both sides are grey, one channel says it all. */
+export function withFewestChannels(
+  generated: ImageStack,
+  reference: ImageStack,
+): { stacks: [ImageStack, ImageStack]; notes: string[] } {
+  const [a, b] = [isGrey(generated), isGrey(reference)];
+  if (a && b) {
+    return {
+      stacks: [firstChannel(generated), firstChannel(reference)],
+      notes: ['all images are grey: measured on one channel'],
+    };
+  }
+  const grey = a ? 'generated' : b ? 'reference' : undefined;
+  return {
+    stacks: [generated, reference],
+    notes: grey ? [`all ${grey} images are grey, the others are not: measured as RGB`] : [],
+  };
 }

@@ -37,6 +37,39 @@ export function jackknifeInterval(
   return isLog ? [Math.exp(ends[0]), Math.exp(ends[1])] : ends;
 }
 
+/**
+ * Of a number that two independent sets give: their variances add up (Efron & Stein 1981), and Student's t has the degrees
+ * of freedom of the smaller one.
+ *
+ * @param leftOutOfA, leftOutOfB the number without each unit of one of the sets in turn.
+ */
+export function twoSampleInterval(estimate: number, leftOutOfA: Float64Array, leftOutOfB: Float64Array): Interval {
+  const variance = [leftOutOfA, leftOutOfB].reduce((sum, values) => sum + jackknifeVariance(values), 0);
+  const margin = studentQuantile(Math.min(leftOutOfA.length, leftOutOfB.length) - 1) * Math.sqrt(variance);
+  return [estimate - margin, estimate + margin];
+}
+
+/** (n−1)/n Σ(θ_i − θ̄)². */
+function jackknifeVariance(values: Float64Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return ((values.length - 1) / values.length) * values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+}
+
+/** Means over the rows of [count, columns] but one, for each row in turn: [count, columns]. */
+export function leftOutMeans(rows: ArrayLike<number>, columns: number): Float64Array {
+  const count = rows.length / columns;
+  const means = new Float64Array(rows.length);
+  for (let out = 0; out < count; out++) {
+    for (let row = 0; row < count; row++) {
+      if (row === out) continue;
+      for (let column = 0; column < columns; column++) {
+        means[out * columns + column] += rows[row * columns + column] / (count - 1);
+      }
+    }
+  }
+  return means;
+}
+
 /** A statistic of some units, with its jackknife interval over them. */
 export function jackknife<T>(
   units: readonly T[],

@@ -5,10 +5,11 @@
  * Deviations: all pairs at once rather than a mean over subsets, and an interval by the jackknife over images.
  */
 import type { Interval } from './bootstrap.ts';
+import { twoSampleInterval } from './jackknife.ts';
 
 export interface KernelDistance {
   value: number;
-  /** ±1.96 jackknife standard errors. NaN for fewer than 3 images a side. */
+  /** By the jackknife over images of both sides. NaN for fewer than 3 images a side. */
   interval: Interval;
 }
 
@@ -28,17 +29,14 @@ export function kernelDistance(a: Float64Array, b: Float64Array, dimensions: num
       (row, i) =>
         (sum - 2 * row) / ((count - 1) * (count - 2)) + rest - (2 * (sumAB - cross[i])) / ((count - 1) * others),
     );
-  const variance =
-    jackknifeVariance(without(aa, sumA, ab, m, n, sumB / (n * (n - 1)))) +
-    jackknifeVariance(without(bb, sumB, ba, n, m, sumA / (m * (m - 1))));
-  const margin = 1.96 * Math.sqrt(variance);
-  return { value, interval: [value - margin, value + margin] };
-}
-
-/** (n−1)/n Σ(θ_i − θ̄)² (Efron & Stein 1981). */
-function jackknifeVariance(values: Float64Array): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return ((values.length - 1) / values.length) * values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return {
+    value,
+    interval: twoSampleInterval(
+      value,
+      without(aa, sumA, ab, m, n, sumB / (n * (n - 1))),
+      without(bb, sumB, ba, n, m, sumA / (m * (m - 1))),
+    ),
+  };
 }
 
 /** Σ_{j≠i} k(x_i, x_j) for each i. */

@@ -13,8 +13,10 @@ import { RunError } from '../errors.ts';
 import type { Band, BandPartition } from './bands.ts';
 import { type Complex, fft2 } from './fft.ts';
 import { type Estimate, jackknifeInterval } from './jackknife.ts';
+import { leastEnergies } from './leastEnergy.ts';
 
 export interface BandNoise extends Band {
+  /** NaN where the signal has no more energy than rounding leaves. */
   transfer: number;
   noiseGain: number;
   noiseCopy: number;
@@ -35,6 +37,8 @@ export type BandNoiseWithIntervals = BandNoise & Record<`${NoiseStatistic}${'Low
 export interface BandGrams {
   /** Σ|S|² */
   signal: number;
+  /** What the signal needs for a transfer: see `leastEnergies`. */
+  leastSignal: number;
   /** Re ΣS*F̂_m, [M] */
   cross: Float64Array;
   /** Re ΣF̂_m*F̂_n */
@@ -57,11 +61,15 @@ export class NoiseDraws {
   private readonly signal: Complex[];
   private readonly noises: Complex[][];
 
-  /** @param signal [H,W,channels] interleaved; `noises` likewise, one per draw. */
+  /**
+   * @param signal [H,W,channels] interleaved; `noises` likewise, one per draw.
+   * @param rounding of the signal's values, as power in each mode of the orthonormal DFT: `ROUNDING_POWER` of 8-bit files.
+   */
   constructor(
     readonly shape: Shape,
     signal: ArrayLike<number>,
     noises: readonly ArrayLike<number>[],
+    private readonly rounding = 0,
   ) {
     if (noises.length < 2) throw new RangeError(`noise is measured over two draws or more, got ${noises.length}`);
     this.draws = noises.length;
@@ -100,8 +108,11 @@ export class NoiseDraws {
         }
       }
     }
+    const modes = partition.bands.map((band) => band.modes * signal.length);
+    const least = leastEnergies(energy, modes, this.rounding * partition.membership.length);
     return partition.bands.map((_, b) => ({
       signal: energy[b],
+      leastSignal: least[b],
       cross: cross[b],
       fits: mirrored(fitGrams[b], m),
       copies: copies[b],
@@ -140,7 +151,7 @@ export function noiseStatistics(
   const noiseCopy = copies.scatter / noises.scatter;
   return {
     ...band,
-    transfer: grams.signal > 0 ? meanCross / grams.signal : Number.NaN,
+    transfer: grams.signal > grams.leastSignal ? meanCross / grams.signal : Number.NaN,
     noiseGain: fits.scatter / noises.scatter,
     noiseCopy,
     degreesOfFreedom: band.modes * noiseCopy,

@@ -1,12 +1,12 @@
 /** The page of a noise study: curves, tables and pictures in one file that loads nothing. */
 import type { Interval } from './bootstrap.ts';
 import { html, Markup } from './html.ts';
-import { cleanCurve } from './noiseResult.ts';
+import { bandsWithoutSignal, cleanCurve, WITHOUT_SIGNAL } from './noiseResult.ts';
 import type { EncodingStudy, LevelStudy, NoiseStudyData } from './noiseStudyData.ts';
 import { flowOf, kernelGainAt, type WienerReference } from './noiseTheory.ts';
 import { type LinePlot, linePlot, PALETTE, type Series } from './plot.ts';
 import { formatNumber } from './plotScale.ts';
-import type { Png } from './reportData.ts';
+import { type LabelledPicture, pictureRow } from './reportDifferences.ts';
 import { responsivePlot } from './reportPlot.ts';
 import { REPORT_STYLE } from './reportStyle.ts';
 
@@ -16,7 +16,7 @@ export interface DifferencePictures {
   sigma: number;
   /** By how much differences are magnified. */
   magnification: number;
-  pictures: readonly { label: string; png: Png }[];
+  pictures: readonly LabelledPicture[];
 }
 
 /** An encoding has the same colour in every plot, whichever are compared. */
@@ -27,23 +27,17 @@ const colorOf = (kind: string) => PALETTE[KINDS.indexOf(kind) % PALETTE.length];
 const NARROW_BAND_MODES = 12;
 /** Below this, T²/G of the kernel is a ratio of next to nothing. */
 const LEAST_TRANSFER = 0.1;
-const PAGE_STYLE = `
-.pictures { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 6px; }
-.pictures figcaption { margin: 4px 0 0; font-size: 12px; }
-.pictures figure { margin: 0; min-width: 0; }
-.pictures img { width: 100%; }
-`;
-
 export function noisePage(data: NoiseStudyData, pictures: readonly DifferencePictures[], command: string): string {
   const { image, draws, optimizer, steps, points, wiener } = data;
   const title = `Noise study: ${image.name}`;
+  const without = bandsWithoutSignal(data);
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title} · Chladni</title>
-<style>${new Markup(REPORT_STYLE + PAGE_STYLE)}</style>
+<style>${new Markup(REPORT_STYLE)}</style>
 </head>
 <body>
 <main>
@@ -71,7 +65,7 @@ ${wiener.map((reference, i) => transferGainFigures(data, reference, i))}
 <thead><tr><th>Cycles per image</th><th>Encoding</th><th>T</th><th>G</th><th>95 %</th><th>C</th><th>T²/G</th><th>eNTK T²/G</th><th>bias² (MSE)</th><th>variance</th></tr></thead>
 ${wiener.map((reference, i) => bandRows(data, reference, i))}
 </table></div>
-<p class="note"><b>C</b> is the fraction of the noise that is copied; G ≥ C², and the gap is noise that the fit turned into something else: spread of gains, other modes, other paths of training. <b>T²/G</b> above the eNTK's value in the same band is denoising. bias² and variance are parts of the MSE against the clean image; bias² is an estimate free of variance and can come out below zero.</p>
+<p class="note"><b>C</b> is the fraction of the noise that is copied; G ≥ C², and the gap is noise that the fit turned into something else: spread of gains, other modes, other paths of training. <b>T²/G</b> above the eNTK's value in the same band is denoising. bias² and variance are parts of the MSE against the clean image; bias² is an estimate free of variance and can come out below zero.${without.length > 0 && ` No T in ${without.join(', ')}: ${WITHOUT_SIGNAL}.`}</p>
 </section>
 ${impulseSection(data.studies, data.impulseAmplitude)}
 ${pictures.length > 0 && picturesSection(pictures)}
@@ -116,10 +110,12 @@ ${responsivePlot({
 
 const rangeOf = ([low, high]: Interval) => (low < high ? ` (${low.toFixed(2)} to ${high.toFixed(2)})` : '');
 
-/** The bands worth a plot: T and G of a few modes are anecdotes. */
+/** The bands worth a plot: T and G of a few modes are anecdotes, and some bands have no T. */
 function plottedBands({ studies }: NoiseStudyData, at: number): number[] {
   const { bands } = studies[0].levels[at].trajectory[0];
-  return bands.flatMap(({ kind, modes }, b) => (kind === 'octave' && modes >= NARROW_BAND_MODES ? [b] : []));
+  return bands.flatMap(({ kind, modes, transfer }, b) =>
+    kind === 'octave' && modes >= NARROW_BAND_MODES && !Number.isNaN(transfer) ? [b] : [],
+  );
 }
 
 function transferGainFigures(data: NoiseStudyData, wiener: WienerReference, at: number): Markup {
@@ -194,14 +190,12 @@ function impulseSection(studies: readonly EncodingStudy[], amplitude: number): M
 }
 
 function picturesSection(pictures: readonly DifferencePictures[]): Markup {
-  const source = (png: Png) =>
-    `data:image/png;base64,${Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64')}`;
   return html`<section>
 <h2>What the fits got wrong, band by band</h2>
 ${pictures.map(
   ({ encoding, sigma, magnification, pictures: bands }) => html`<h3>${encoding}, σ = ${sigma}</h3>
-<div class="pictures">${bands.map(({ label, png }) => html`<figure><img class="pixels" src="${source(png)}" alt="${encoding}, ${label}"><figcaption>${label}</figcaption></figure>`)}</div>
-<p class="note">Fit minus clean image at the last step, ${magnification}× around middle grey.</p>`,
+${pictureRow(encoding, bands)}
+<p class="note">Fit minus clean image at the last step, in octaves of cycles per image, ${magnification}× around middle grey.</p>`,
 )}
 </section>`;
 }

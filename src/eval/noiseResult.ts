@@ -53,8 +53,16 @@ function withReferences(
   }));
 }
 
+/** `WIDTHxHEIGHTpx`, of squares `SIZEpx`: what a number of an image depends on besides the noise. */
+const sizeOf = ({ width, height }: NoiseStudyData['image']) => `${width === height ? width : `${width}x${height}`}px`;
+
+/** What metrics of an encoding's fits begin with, at a noise level or of all: size, optimiser and steps are in it. */
+export function noisePrefix({ image, optimizer, steps }: NoiseStudyData, encoding: string, sigma?: number): string {
+  return `noise_${encoding}${sigma === undefined ? '' : `_s${sigma}`}_${sizeOf(image)}_${optimizer}${steps}`;
+}
+
 export function noiseResult(data: NoiseStudyData): NoiseResult {
-  const { image, studies, wiener, draws, optimizer, steps, points, impulseAmplitude } = data;
+  const { image, studies, wiener, draws, optimizer, steps, points, settings, impulseAmplitude } = data;
   const metrics: Record<string, number> = {};
   const intervals: Record<string, Interval> = {};
   const put = (name: string, value: number, interval: Interval) => {
@@ -62,15 +70,15 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
     if (interval.every(Number.isFinite)) intervals[name] = interval;
   };
   for (const { sigma, psnrDb, isotropicPsnrDb, crossingCyclesPerPixel } of wiener) {
-    metrics[`noise_s${sigma}_wiener_psnr_db`] = psnrDb;
-    metrics[`noise_s${sigma}_wiener_isotropic_psnr_db`] = isotropicPsnrDb;
-    metrics[`noise_s${sigma}_crossing_cycles_per_pixel`] = crossingCyclesPerPixel;
+    const prefix = `noise_s${sigma}_${sizeOf(image)}`;
+    metrics[`${prefix}_wiener_psnr_db`] = psnrDb;
+    metrics[`${prefix}_wiener_isotropic_psnr_db`] = isotropicPsnrDb;
+    metrics[`${prefix}_crossing_cycles_per_pixel`] = crossingCyclesPerPixel;
   }
   for (const { encoding, levels, cleanPsnrDb, impulses } of studies) {
-    const name = `noise_${encoding.kind}`;
-    metrics[`${name}_s0_psnr_db`] = cleanPsnrDb[cleanPsnrDb.length - 1];
+    metrics[`${noisePrefix(data, encoding.kind, 0)}_psnr_db`] = cleanPsnrDb[cleanPsnrDb.length - 1];
     for (const level of levels) {
-      const prefix = `${name}_s${level.sigma}_m${draws}`;
+      const prefix = `${noisePrefix(data, encoding.kind, level.sigma)}_m${draws}`;
       const [curve, last] = [cleanCurve(level), level.trajectory[level.trajectory.length - 1]];
       put(`${prefix}_clean_psnr_peak_db`, curve.peakDb, curve.intervals.peakDb);
       metrics[`${prefix}_clean_psnr_peak_step`] = curve.peakStep;
@@ -80,7 +88,8 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
       put(`${prefix}_noisy_psnr_final_db`, noisy.value, noisy.interval);
       put(`${prefix}_degrees_of_freedom`, level.degreesOfFreedom.value, level.degreesOfFreedom.interval);
       for (const band of last.bands) {
-        put(`${prefix}_transfer_${band.name}`, band.transfer, [band.transferLow, band.transferHigh]);
+        if (!Number.isNaN(band.transfer))
+          put(`${prefix}_transfer_${band.name}`, band.transfer, [band.transferLow, band.transferHigh]);
         put(`${prefix}_noise_gain_${band.name}`, band.noiseGain, [band.noiseGainLow, band.noiseGainHigh]);
         put(`${prefix}_noise_copy_${band.name}`, band.noiseCopy, [band.noiseCopyLow, band.noiseCopyHigh]);
       }
@@ -89,7 +98,11 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
     for (const [label, key] of Object.entries(IMPULSE)) {
       const mean = (some: readonly ImpulseResponse[]) => meanOf(some.map((impulse) => impulse[key]));
       const { value, interval } = jackknife(impulses, mean, key === 'peak' ? 'linear' : 'log');
-      put(`${name}_impulse_n${impulses.length}_${label}`, value, interval);
+      put(
+        `${noisePrefix(data, encoding.kind)}_impulse_a${impulseAmplitude}_n${impulses.length}_${label}`,
+        value,
+        interval,
+      );
     }
   }
   const flat = <T>(entries: (study: EncodingStudy, level: LevelStudy, at: number) => T[]) =>
@@ -98,11 +111,12 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
     protocol:
       `${image.name}, ${image.width}x${image.height}x3, sRGB-encoded in [0,1], white Gaussian noise added and not clipped; ` +
       `${draws} draws, the same for all levels and encodings; ${optimizer}, ${steps} steps on ${points} pixels each, identical ` +
-      'initial weights and batches; fits neither clamped nor quantised; unwindowed DFT in float64, summed over channels; G and ' +
-      'C over realised noise energy; intervals: 95 % jackknife over draws (of impulses: over pixels); impulses of ' +
+      `initial weights and batches; ${settings}; fits neither clamped nor quantised; unwindowed DFT in float64, summed over ` +
+      'channels; G and C over realised noise energy; intervals: 95 % jackknife over draws (of impulses: over pixels); impulses of ' +
       `${impulseAmplitude} in all channels`,
     metrics,
     intervals,
+    notes: notesOf(data),
     bands: flat((study, level, at) =>
       withReferences(study, level.sigma, level.trajectory[level.trajectory.length - 1].bands, wiener[at]),
     ),
@@ -121,4 +135,17 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
       ...(kernel.atSteps && { atSteps: kernel.atSteps }),
     })),
   };
+}
+
+function notesOf(data: NoiseStudyData): string[] {
+  const names = bandsWithoutSignal(data);
+  return names.length === 0 ? [] : [`transfer is left out of ${names.join(', ')}: ${WITHOUT_SIGNAL}`];
+}
+
+/** Why a band has no T. */
+export const WITHOUT_SIGNAL = 'the image holds less there than 10 times what rounding its values leaves';
+
+/** The octaves that have no T. */
+export function bandsWithoutSignal({ wiener }: NoiseStudyData): string[] {
+  return wiener[0].bands.filter(({ transfer }) => Number.isNaN(transfer)).map(({ name }) => name);
 }

@@ -11,6 +11,8 @@ export interface StudyImage {
   width: number;
   height: number;
   values: Float32Array;
+  /** Error of rounding the values, as power in each mode of the orthonormal DFT: `ROUNDING_POWER` of 8-bit files. */
+  rounding: number;
 }
 
 /** What the fits of one encoding at one noise level were at one step of training. */
@@ -58,5 +60,7 @@ export interface NoiseStudyData {
   steps: number;
   /** Pixels seen in each step. */
   points: number;
+  /** Field, learning rate and seed, in words. */
+  settings: string;
   impulseAmplitude: number;
 }

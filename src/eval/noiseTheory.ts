@@ -28,7 +28,7 @@ export interface WienerReference {
 
 /** The oracle Wiener filters of an image under white noise of standard deviation `sigma`. */
 export function wienerReference(image: StudyImage, sigma: number): WienerReference {
-  const { width, height, values } = image;
+  const { width, height, values, rounding } = image;
   const pixels = width * height;
   const powers = planeSpectra(values, { width, height, channels: CHANNELS }).map(({ re, im }) =>
     re.map((value, k) => (value ** 2 + im[k] ** 2) / pixels),
@@ -39,7 +39,7 @@ export function wienerReference(image: StudyImage, sigma: number): WienerReferen
   const membership = Int32Array.from({ length: power.length }, (_, k) => octaves.membership[k % pixels]);
   const isotropic = powers.flatMap((plane) => Array.from(bandMeanPower(rings, plane)));
   const psnr = (risk: number) => psnrOfMse(risk / power.length);
-  const responses = filterResponse(wienerGains(power, sigma ** 2), power, membership, octaves.bands.length);
+  const responses = filterResponse(wienerGains(power, sigma ** 2), power, membership, octaves.bands.length, rounding);
   const meanPower = powers[0].map((_, k) => powers.reduce((sum, plane) => sum + plane[k], 0) / powers.length);
   return {
     sigma,
@@ -96,7 +96,7 @@ export async function kernelReference(
     kernel,
     partition,
     plane(image.values, (i) => pixels[i]),
-    plane(output, (i) => i),
+    { initial: plane(output, (i) => i), rounding: image.rounding },
   );
   const largest = prediction.eigenvalues.reduce((a, b) => Math.max(a, b), 0);
   const flow = Array.from({ length: FLOW_POINTS }, (_, i) => {

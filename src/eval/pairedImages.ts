@@ -1,7 +1,16 @@
 /** Pairs of images, one at a time: the paired spectrum, PSNR and SSIM of each, and intervals over images for all. */
 import { Random } from '../random.ts';
 import { type BandPartition, octavePartition, ringPartition } from './bands.ts';
-import { type Interval, meanInterval, meanOf, percentileInterval, resampledMeans } from './bootstrap.ts';
+import {
+  FEWEST_RESAMPLED,
+  type Interval,
+  meanInterval,
+  meanOf,
+  percentileInterval,
+  resampledMeans,
+  withoutUnknown,
+} from './bootstrap.ts';
+import { jackknifeInterval, leftOutMeans } from './jackknife.ts';
 import {
   type BandFidelity,
   bandFidelity,
@@ -20,6 +29,8 @@ import { similarityScales, ssim } from './ssim.ts';
 /** What a resampled row holds, per band. */
 const ENERGIES = ['reference', 'estimate', 'cross', 'error'] as const;
 const COLUMNS = Object.keys(FIDELITY_COLUMNS) as FidelityColumn[];
+/** Energies, whose errors are relative; those of SNR, a logarithm already, are alike. */
+const RELATIVE: readonly FidelityColumn[] = ['mse', 'fvu', 'powerRatio'];
 
 /** A band with 95 % intervals of its columns, `snrDbLow` to `snrDbHigh`; without them for a single image. */
 export type BandFidelityInterval = BandFidelity & Partial<Record<`${FidelityColumn}${'Low' | 'High'}`, number>>;
@@ -62,7 +73,8 @@ export class PairedImages {
   }
 
   /**
-   * `pairedEvaluation` with PSNR and SSIM as means over images, and 95 % bootstrap intervals over images of everything.
+   * `pairedEvaluation` with PSNR and SSIM as means over images, and 95 % intervals over images of
+   * everything: bootstrap, jackknife below 16 images. What has none, an infinite PSNR say, is not in `intervals`.
    *
    * @param values how the pixels came to be.
    */
@@ -80,23 +92,31 @@ export class PairedImages {
     // One image says nothing about others.
     if (images < 2) return result;
     const intervals: Record<string, Interval> = {};
-    for (const [name, each] of Object.entries(means)) intervals[name] = meanInterval(each, random);
-    const [low, high] = intervals[`${prefix}_mse_n${images}`];
+    const mse = `${prefix}_mse_n${images}`;
+    for (const [name, each] of Object.entries(means)) {
+      intervals[name] = meanInterval(each, random, name === mse ? 'log' : 'linear');
+    }
+    const [low, high] = intervals[mse];
     intervals[`${prefix}_psnr_of_mean_mse_n${images}_db`] = [psnrOfMse(high), psnrOfMse(low)];
-    const [octaves, rings] = this.resampledFidelity(random);
-    addIntervals(result.rings ?? [], rings);
-    addIntervals(result.bands ?? [], octaves, (column, { name }, interval) => {
+    const isFew = images < FEWEST_RESAMPLED;
+    const columns = this.rows.length / images;
+    const [octaves, rings] = this.fidelityOf(
+      isFew ? leftOutMeans(this.rows, columns) : resampledMeans(this.rows, columns, random),
+      columns,
+    );
+    const intervalOf = (column: FidelityColumn, own: number, others: readonly number[]) =>
+      isFew ? jackknifeInterval(own, others, RELATIVE.includes(column) ? 'log' : 'linear') : percentileInterval(others);
+    addIntervals(result.rings ?? [], rings, intervalOf);
+    addIntervals(result.bands ?? [], octaves, intervalOf, (column, { name }, interval) => {
       intervals[bandMetricName(prefix, column, name, images)] = interval;
     });
-    return { ...result, intervals };
+    return { ...result, intervals: withoutUnknown(intervals) };
   }
 
-  /** [partitions][replicates][bands]; all partitions see the same images. */
-  private resampledFidelity(random: Random): BandFidelity[][][] {
+  /** Fidelity from mean rows of some images: [partitions][rows][bands]; all partitions see the same images. */
+  private fidelityOf(means: Float64Array, columns: number): BandFidelity[][][] {
     const { width, height, channels } = this.spectrum;
     const samples = channels * (width * height) ** 2;
-    const columns = this.rows.length / this.psnrs.length;
-    const means = resampledMeans(this.rows, columns, random);
     let first = 0;
     return this.partitions.map(({ bands }) => {
       const from = first;
@@ -114,12 +134,17 @@ export class PairedImages {
 
 function addIntervals(
   entries: readonly BandEntry[],
-  replicates: readonly BandFidelity[][],
+  others: readonly BandFidelity[][],
+  intervalOf: (column: FidelityColumn, own: number, others: readonly number[]) => Interval,
   visit: (column: FidelityColumn, band: BandEntry, interval: Interval) => void = () => {},
 ): void {
   entries.forEach((band, b) => {
     for (const column of COLUMNS) {
-      const interval = percentileInterval(replicates.map((bands) => bands[b][column]));
+      const interval = intervalOf(
+        column,
+        band[column] as number,
+        others.map((bands) => bands[b][column]),
+      );
       Object.assign(band, { [`${column}Low`]: interval[0], [`${column}High`]: interval[1] });
       visit(column, band, interval);
     }

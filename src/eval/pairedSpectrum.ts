@@ -13,6 +13,7 @@
 import { RunError } from '../errors.ts';
 import { type Band, type BandPartition, octavePartition, ringPartition } from './bands.ts';
 import { fft2 } from './fft.ts';
+import { ROUNDING_ENERGY } from './leastEnergy.ts';
 import { meanSquaredError, psnrOfMse } from './psnr.ts';
 import type { EvaluationResult } from './result.ts';
 
@@ -40,9 +41,6 @@ export interface BandFidelity extends Band {
   powerRatio: number;
   frc: number;
 }
-
-/** Energy below this fraction of an image's total is what rounding leaves of zero in a float64 DFT. */
-const ROUNDING_ENERGY = 1e-28;
 
 /**
  * Collects pairs of images one at a time. Values are sRGB-encoded in [0,1] and used as they are: quantise both sides

@@ -8,7 +8,8 @@ import type { DrawableField } from '../render/drawableField.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { type Band, type BandPartition, octavePartition, ringPartition } from './bands.ts';
 import type { Complex } from './fft.ts';
-import { jackknifeRatio } from './jackknife.ts';
+import { type Estimate, jackknifeRatio } from './jackknife.ts';
+import { leastEnergies } from './leastEnergy.ts';
 
 /** Sums over channels of one disturbance of one image, per band, of unnormalised coefficients. */
 interface Energies {
@@ -21,7 +22,7 @@ interface Energies {
 }
 
 export interface BandChange extends Band {
-  /** E‖Π_bΔf‖² / ‖Π_bf‖²: 0 unmoved, 2 as different as two unrelated images. NaN without energy in the band. */
+  /** E‖Π_bΔf‖² / ‖Π_bf‖²: 0 unmoved, 2 as different as two unrelated images. NaN without more energy in the band than rounding. */
   relativeChange: number;
   relativeChangeLow: number;
   relativeChangeHigh: number;
@@ -84,11 +85,19 @@ function energiesOf(
   return sums;
 }
 
+/** Of a band that holds nothing. */
+const UNKNOWN: Estimate = { value: Number.NaN, interval: [Number.NaN, Number.NaN] };
+
 function changesOf(units: readonly (readonly Energies[])[], bands: readonly Band[]): BandChange[] {
+  const all = units.flat();
+  const energies = bands.map((_, b) => all.reduce((sum, { signal }) => sum + signal[b], 0));
+  const modes = bands.map((band) => band.modes);
+  const least = leastEnergies(energies, modes, 'drawn');
   return bands.map((band, b) => {
     const sums = (key: keyof Energies) => units.map((parts) => parts.reduce((sum, part) => sum + part[key][b], 0));
-    const change = jackknifeRatio(sums('change'), sums('signal'), 'log');
-    const transfer = jackknifeRatio(sums('cross'), sums('signal'));
+    const over = (key: keyof Energies, scale: 'linear' | 'log') =>
+      energies[b] > least[b] ? jackknifeRatio(sums(key), sums('signal'), scale) : UNKNOWN;
+    const [change, transfer] = [over('change', 'log'), over('cross', 'linear')];
     return {
       ...band,
       relativeChange: change.value,

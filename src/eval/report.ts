@@ -1,6 +1,8 @@
 /** The report of a run: one HTML page with everything in it, nothing loaded from elsewhere. */
 import { html, Markup } from './html.ts';
 import type { ReportData } from './reportData.ts';
+import { datasetNoiseSection } from './reportDatasetNoise.ts';
+import { differencesSection } from './reportDifferences.ts';
 import { fidelitySection } from './reportFidelity.ts';
 import { perturbSection } from './reportPerturb.ts';
 import { responsivePlot } from './reportPlot.ts';
@@ -31,9 +33,11 @@ ${when(data.reconstructions?.pairs, () => reconstructionsSection(data.reconstruc
 ${when(data.resolutions?.drawings, () => resolutionsSection(data.resolutions!))}
 ${when(data.samples, samplesSection)}
 ${when(data.interpolations, interpolationsSection)}
+${when(data.differences?.images, () => differencesSection(data.differences!))}
 ${when(data.fidelity?.scales, () => fidelitySection(data.fidelity!))}
 ${data.sampleSpectra && sampleSpectraSection(data.sampleSpectra)}
 ${data.perturbations && perturbSection(data.perturbations)}
+${data.datasetNoise && datasetNoiseSection(data.datasetNoise)}
 ${when(data.curves, curvesSection)}
 ${when(data.skipped, skippedSection)}
 ${when(data.commands, commandsSection)}

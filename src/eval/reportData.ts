@@ -4,6 +4,7 @@ import type { Heatmap } from './heatmap.ts';
 import type { BandFidelityInterval } from './pairedImages.ts';
 import type { BandFidelity } from './pairedSpectrum.ts';
 import type { LinePlot } from './plot.ts';
+import type { DifferencesData } from './reportDifferences.ts';
 import type { SampleSpectraData } from './reportSpectra.ts';
 import type { EvaluationResult } from './result.ts';
 
@@ -20,6 +21,7 @@ export interface ReportData {
   /** Model, parameter counts, engine, times: label and text. */
   facts?: readonly { label: string; text: string }[];
   reconstructions?: ReconstructionsData;
+  differences?: DifferencesData;
   /** Drawn from random latents. */
   samples?: readonly Png[];
   /** Strips of frames, each from one latent to another. */
@@ -31,6 +33,8 @@ export interface ReportData {
   sampleSpectra?: SampleSpectraData;
   /** From `eval/perturb.json`. */
   perturbations?: EvaluationResult;
+  /** From `eval/dataset_noise.json`, of a run on noisy images. */
+  datasetNoise?: EvaluationResult;
   /** Files that were not used. */
   skipped?: readonly { name: string; reason: string }[];
   /** The resolved config, as YAML. */

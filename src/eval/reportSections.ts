@@ -82,7 +82,8 @@ function view(png: Png, id: string, label: string, zoomed: boolean, detail: Reso
 ${detail && [outline('#fff', 3), outline('#222', 1)]}</svg>`;
 }
 
-function picture(png: Png, label: string): Markup {
+/** An image of its own pixels, with what it is for those who can't see it. */
+export function picture(png: Png, label: string): Markup {
   const { width, height } = pngSize(png);
   return html`<img src="${dataUri(png)}" alt="${label}" title="${label}" width="${width}" height="${height}" class="pixels">`;
 }

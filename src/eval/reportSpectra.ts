@@ -92,7 +92,7 @@ ${responsivePlot(differencePlot(rings))}
 <thead><tr><th>Measure</th><th>Value</th><th>95 % interval</th><th>Compare with</th><th style="text-align: left">Reads as</th></tr></thead>
 <tbody>${ROWS.map((row) => tableRow(row, metrics, intervals))}</tbody>
 </table></div>
-<figcaption>Halves: the same distance between two random halves of the training images, which is what sampling alone gives. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
+<figcaption>Halves: the same distance between halves of the training images, mean over several splits: what sampling alone gives sets half as large. Intervals of LSD, FWD and SWD have what sampling adds taken off, and may lie below the value. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
 </figure>
 </section>`;
 }

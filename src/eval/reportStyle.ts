@@ -39,6 +39,10 @@ img, svg { display: block; max-width: 100%; height: auto; }
 .pair span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pair span + span { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21%, 104px), 1fr)); gap: 6px; }
+.pictures { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 6px; }
+.pictures figure { margin: 0; min-width: 0; }
+.pictures img { width: 100%; }
+.pictures figcaption { margin: 4px 0 0; font-size: 12px; }
 .strip { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 2px; }
 .strip + .strip { margin-top: 10px; }
 .scales { display: grid; gap: 10px 16px; align-items: start; }
@@ -53,6 +57,7 @@ img, svg { display: block; max-width: 100%; height: auto; }
 .table { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 0 6px 20px; text-align: right; white-space: nowrap; }
+td small { color: var(--muted); font-size: 12px; }
 th:first-child, td:first-child { padding-left: 0; text-align: left; }
 thead th { color: var(--muted); font-weight: 400; border-bottom: 1px solid var(--line); vertical-align: bottom; }
 tbody th { padding-top: 26px; font-weight: 600; border-bottom: 1px solid var(--line); }

@@ -7,7 +7,7 @@ import { Random } from '../random.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { imageFields, type Model } from '../render/model.ts';
 import { renderImagesFloat } from '../render/render.ts';
-import { meanInterval, meanOf } from './bootstrap.ts';
+import { meanInterval, meanOf, withoutUnknown } from './bootstrap.ts';
 import { meanSquaredError, psnrOfMse } from './psnr.ts';
 import type { EvaluationResult } from './result.ts';
 
@@ -51,6 +51,6 @@ export async function evaluateScaleConsistency(
       `${psnrs.length} training images drawn at ${SCALE * width}x${SCALE * height}, averaged over ${SCALE}x${SCALE} ` +
       `pixels, against drawn at ${width}x${height}; floats, encoded values, PSNR per image, mean over images`,
     metrics: { [name]: meanOf(psnrs) },
-    ...(psnrs.length > 1 && { intervals: { [name]: meanInterval(psnrs, new Random(seed, 'scaleConsistency')) } }),
+    intervals: withoutUnknown({ [name]: meanInterval(psnrs, new Random(seed, 'scaleConsistency')) }),
   };
 }

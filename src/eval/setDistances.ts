@@ -1,13 +1,15 @@
-/** Distances of image sets that need two halves of the reference, a floor, and an interval: FWD and SWD. */
+/** Distances of image sets that come with a floor, what halves of the reference are apart, and an interval: FWD and SWD. */
 import type { Random } from '../random.ts';
 import { type Interval, meanOf } from './bootstrap.ts';
+import { MOST_SPLITS } from './halfSamples.ts';
 import { channelsOf, type ImageStack, selectImages } from './imageStack.ts';
-import { type Findings, leftOut, type Sets } from './setFindings.ts';
+import { FEWEST_SPLIT, type Findings, leftOut, type Sets } from './setFindings.ts';
 import {
   hasPatches,
-  type LevelPatches,
+  PATCHES,
   pyramidPatches,
   type SlicedDistance,
+  slicedFloor,
   slicedInterval,
   slicedWasserstein,
 } from './slicedWasserstein.ts';
@@ -16,63 +18,64 @@ import {
   mergePackets,
   packetFolds,
   packetLevel,
-  packetMoments,
+  waveletFloor,
   waveletInterval,
 } from './waveletPackets.ts';
 
 /** Packets times the cube of their dimension: beyond it FWD's eigenvalues take minutes. */
 const WAVELET_BUDGET = 5e9;
-/** Numbers that the moments of all folds may be: half a gigabyte. */
-const FOLD_BUDGET = 6e7;
-const LEAST_FOLDS = 6;
+/** Numbers that the moments of all folds may be: two thirds of a gigabyte. */
+const FOLD_BUDGET = 8e7;
+/** For an interval; as many have a floor of 8 splits. */
+const LEAST_FOLDS = 8;
 /** Each takes as long as the distance itself; Student's t is then 2.2. */
 const MOST_FOLDS = 12;
 
-export function waveletFindings({ generated, reference, halves, random }: Sets): Findings {
+export function waveletFindings({ generated, reference, random }: Sets): Findings {
   const { width, height } = generated;
   if (Math.min(width, height) < 2) return leftOut('fwd', 'images need at least 2 pixels along both axes');
   const level = packetLevel(width, height);
   const packets = 4 ** level;
-  const dimension = Math.floor(width / 2 ** level) * Math.floor(height / 2 ** level) * channelsOf(generated);
+  const channels = channelsOf(generated);
+  const dimension = Math.floor(width / 2 ** level) * Math.floor(height / 2 ** level) * channels;
   if (packets * dimension ** 3 > WAVELET_BUDGET) {
     return leftOut('fwd', `images of ${width}x${height} have too many wavelet packets; compare at a smaller --size`);
   }
-  const name = `fwd_haar${level}_n${generated.count}`;
-  const needed = 2 * dimension;
-  const tooFew = [`fwd has no interval: its ${dimension} numbers a packet need ${needed} images a side`];
-  if (!halves) {
-    const [a, b] = [generated, reference].map((stack) => packetMoments(stack, level));
-    return { metrics: { [name]: frechetWaveletDistance(a, b) }, notes: tooFew };
-  }
-  const floorName = `fwd_floor_haar${level}_n${halves[0].count}`;
-  const images = Math.min(generated.count, 2 * halves[0].count);
-  const affordable = Math.floor(FOLD_BUDGET / (packets * dimension * (dimension + 1)));
-  // An even number: the halves are all of the reference, so that nothing is computed twice.
-  const perHalf = Math.floor(Math.min(MOST_FOLDS, images, affordable) / 2);
-  const isEnough = images >= needed && 2 * perHalf >= LEAST_FOLDS;
-  const parts = halves.map((half) => packetFolds(half, level, isEnough ? perHalf : 1));
-  const [first, second] = parts.map((folds) => folds.reduce(mergePackets));
-  const own = isEnough
-    ? packetFolds(shuffled(generated, random('fwd')), level, 2 * perHalf)
-    : [packetMoments(generated, level)];
+  const protocol = `haar${level}_c${channels}`;
+  const name = `fwd_${protocol}_n${generated.count}`;
+  const affordable = Math.max(2, Math.floor(FOLD_BUDGET / (packets * dimension * (dimension + 1))));
+  const evenFolds = (images: number) => 2 * Math.floor(Math.min(MOST_FOLDS, affordable, images) / 2);
+  const needed = Math.max(LEAST_FOLDS, 2 * dimension);
+  const images = Math.min(generated.count, reference.count);
+  const hasInterval = images >= needed && evenFolds(images) >= LEAST_FOLDS;
+  const hasFloor = reference.count >= FEWEST_SPLIT;
+  // Folds are of random images: those of a folder often come in order. Merged, they are the sets.
+  const foldsOf = (stack: ImageStack, part: number, folds: number) =>
+    packetFolds(selectImages(stack, random('fwd', part).sample(stack.count, stack.count)), level, folds);
+  const own = foldsOf(generated, 0, hasInterval ? evenFolds(images) : 1);
+  const other = foldsOf(reference, 1, hasFloor ? evenFolds(hasInterval ? images : reference.count) : 1);
+  const floor = hasFloor ? waveletFloor(other) : undefined;
   return {
     metrics: {
-      [name]: frechetWaveletDistance(own.reduce(mergePackets), mergePackets(first, second)),
-      [floorName]: frechetWaveletDistance(first, second),
+      [name]: frechetWaveletDistance(own.reduce(mergePackets), other.reduce(mergePackets)),
+      ...(floor && { [`fwd_floor_${protocol}_n${reference.count >> 1}`]: floor.value }),
     },
-    ...(isEnough
-      ? { intervals: { [name]: waveletInterval(own, parts.flat()) } }
-      : {
-          notes:
-            images < needed
-              ? tooFew
-              : [`fwd has no interval: images of ${width}x${height} would take too much memory; see --size`],
-        }),
+    intervals: hasInterval ? { [name]: waveletInterval(own, other) } : {},
+    notes: [
+      ...(images < needed
+        ? [`fwd has no interval: its ${dimension} numbers a packet need ${needed} images a side`]
+        : hasInterval
+          ? []
+          : [`fwd has no interval: images of ${width}x${height} would take too much memory; see --size`]),
+      ...splitsNote('fwd', floor),
+    ],
   };
 }
 
-function shuffled(stack: ImageStack, random: Random) {
-  return selectImages(stack, random.sample(stack.count, stack.count));
+/** A floor is of fewer splits where there are few images, or few folds because they are large. */
+function splitsNote(metric: string, floor?: { splits: number }): string[] {
+  if (!floor || floor.splits === MOST_SPLITS) return [];
+  return [`${metric}'s floor is of ${floor.splits} split${floor.splits === 1 ? '' : 's'}, not of ${MOST_SPLITS}`];
 }
 
 /** Images that a group of patches comes from, at least. */
@@ -80,37 +83,51 @@ const GROUP_IMAGES = 5;
 const LEAST_GROUPS = 4;
 const MOST_GROUPS = 20;
 
-export function slicedFindings({ generated, reference, halves, random }: Sets): Findings {
+export function slicedFindings({ generated, reference, random }: Sets): Findings {
   if (!hasPatches(generated.width, generated.height)) return leftOut('swd', 'its 7×7 patches do not fit the images');
-  // Both sets are cut at the same places, and so are the halves: one set twice is at distance 0, and what differs is
-  // what the images show, not where they were looked at.
-  const patchesOf = (stack: ImageStack) => pyramidPatches(stack, (stream) => random('swd', 1 + stream));
-  const [own, other] = [generated, reference].map(patchesOf);
+  const directions = () => random('swd');
+  // Both sets are cut at the same places: one set twice is at distance 0, and what differs is what the images show, not
+  // where they were looked at.
+  const [own, other] = [generated, reference].map((stack) =>
+    pyramidPatches(stack, (stream) => random('swd', 1 + stream)),
+  );
   const images = Math.min(own[0].images, other[0].images);
   const groups = Math.min(MOST_GROUPS, Math.floor(images / GROUP_IMAGES));
   const isEnough = groups >= LEAST_GROUPS;
-  const distancesOf = (a: LevelPatches[], b: LevelPatches[], parts = 0) => {
-    const directions = random('swd');
-    return a.map((level, l) => slicedWasserstein(level, b[l], directions, parts));
-  };
-  const distances = distancesOf(own, other, isEnough ? groups : 0);
-  const named: [string, SlicedDistance][] = distances.map((distance, l) => [
-    `swd_${Math.min(own[l].width, own[l].height)}_n${generated.count}`,
-    distance,
-  ]);
-  named.push([`swd_mean_n${generated.count}`, meanDistance(distances)]);
-  const metrics = Object.fromEntries(named.map(([name, { value }]) => [name, value]));
-  if (halves) {
-    const [a, b] = halves.map(patchesOf);
-    metrics[`swd_floor_mean_n${halves[0].count}`] = meanDistance(distancesOf(a, b)).value;
-  }
-  if (!isEnough) {
-    return { metrics, notes: [`swd has no intervals: they need ${LEAST_GROUPS * GROUP_IMAGES} images a side`] };
-  }
-  const intervals = Object.fromEntries(
-    named.map(([name, distance]): [string, Interval] => [name, slicedInterval(distance)]),
+  const distances = own.map((level, l) => slicedWasserstein(level, other[l], directions(), isEnough ? groups : 0));
+  const levels = [...own.map(({ width, height }) => Math.min(width, height)), 'mean'];
+  const named = (prefix: string, count: number, values: readonly number[]) =>
+    levels.map((level, l): [string, number] => [
+      `${prefix}_${level}_c${channelsOf(generated)}_n${count}`,
+      values[l] ?? meanOf(values),
+    ]);
+  const values = named(
+    'swd',
+    generated.count,
+    distances.map(({ value }) => value),
   );
-  return { metrics, intervals };
+  const floor = reference.count >= FEWEST_SPLIT ? referenceFloor(reference, random) : undefined;
+  return {
+    metrics: Object.fromEntries([...values, ...(floor ? named('swd_floor', reference.count >> 1, floor.values) : [])]),
+    intervals: isEnough
+      ? Object.fromEntries(
+          [...distances, meanDistance(distances)].map((distance, i): [string, Interval] => [
+            values[i][0],
+            slicedInterval(distance),
+          ]),
+        )
+      : {},
+    notes: [
+      ...(isEnough ? [] : [`swd has no intervals: they need ${LEAST_GROUPS * GROUP_IMAGES} images a side`]),
+      ...splitsNote('swd', floor),
+    ],
+  };
+}
+
+/** Twice the patches, so that halves have as many as the sets; cut at the same places in images of a pair. */
+function referenceFloor(reference: ImageStack, random: Sets['random']) {
+  const draws = (stream: number): Random => random('swd', 1 + ((stream + 1) >> 1));
+  return slicedFloor(pyramidPatches(reference, draws, 2 * PATCHES), () => random('swd'));
 }
 
 function meanDistance(levels: readonly SlicedDistance[]): SlicedDistance {

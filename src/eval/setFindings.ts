@@ -19,14 +19,12 @@ export interface Findings {
 export interface Sets {
   generated: ImageStack;
   reference: ImageStack;
-  /**
-   * Two random halves of the reference (the second has the odd image): their distance is what sampling alone gives.
-   * Undefined for fewer than 4 reference images.
-   */
-  halves?: [ImageStack, ImageStack];
   /** Draws of a metric, the same at each call; the parts have draws of their own. */
   random: (metric: SetMetric, part?: number) => Random;
 }
+
+/** A floor needs two halves of two images. */
+export const FEWEST_SPLIT = 4;
 
 export function leftOut(metric: string, reason: string): Findings {
   return { metrics: {}, notes: [`${metric} is left out: ${reason}`] };

@@ -9,6 +9,7 @@
 
 import type { Random } from '../random.ts';
 import { type Interval, meanOf } from './bootstrap.ts';
+import { balancedSplits, MOST_PAIRS } from './halfSamples.ts';
 import { channelsOf, type ImageStack, planeOf } from './imageStack.ts';
 import { studentQuantile } from './jackknife.ts';
 import { laplacianPyramid, type PyramidLevel } from './laplacianPyramid.ts';
@@ -16,9 +17,11 @@ import { laplacianPyramid, type PyramidLevel } from './laplacianPyramid.ts';
 const PATCH = 7;
 const PATCHES_PER_IMAGE = 128;
 /** Patches per set and level. The paper has 2²⁰; the floor shows what fewer cost. */
-const PATCHES = 8192;
+export const PATCHES = 8192;
 /** The paper has 512. */
 const DIRECTIONS = 256;
+/** Variance over mean² + 1 that is what rounding leaves of a flat channel of values in [0,1]. */
+const ROUNDING_VARIANCE = 1e-20;
 const SMALLEST_LEVEL = 16;
 
 /** Patches of one level, in random order of images. */
@@ -84,21 +87,69 @@ export interface SlicedDistance {
   groups: Float64Array;
 }
 
-/** Of one level. @param groups at most as many as there are images; 0 for none. */
-export function slicedWasserstein(a: LevelPatches, b: LevelPatches, random: Random, groups = 0): SlicedDistance {
+/**
+ * Of one level.
+ *
+ * @param random where directions come from.
+ * @param groups at most as many as there are images; 0 for none.
+ */
+export function slicedWasserstein(
+  a: LevelPatches,
+  b: LevelPatches,
+  random: Random,
+  groups = 0,
+  directions = DIRECTIONS,
+): SlicedDistance {
   const { channels } = a;
   const parts = [a, b].map((set) => [wholeOf(set), ...groupsOf(set, groups)]);
   const totals = new Float64Array(1 + groups);
-  for (let direction = 0; direction < DIRECTIONS; direction++) {
+  for (let direction = 0; direction < directions; direction++) {
     const unit = Float64Array.from({ length: channels * PATCH * PATCH }, () => random.normal());
     const length = Math.sqrt(unit.reduce((sum, value) => sum + value * value, 0));
     const [p, q] = [a, b].map(({ patches }) => projections(patches, unit, channels));
     totals.forEach((_, part) => {
       const [sortedP, sortedQ] = [standardised(p, parts[0][part], unit), standardised(q, parts[1][part], unit)];
-      totals[part] += (1000 * sortedDistance(sortedP.sort(), sortedQ.sort())) / (length * DIRECTIONS);
+      totals[part] += (1000 * sortedDistance(sortedP.sort(), sortedQ.sort())) / (length * directions);
     });
   }
   return { value: totals[0], groups: totals.subarray(1) };
+}
+
+/**
+ * What halves of a set are apart on average, per level: over balanced splits of pairs of images that were cut at the same
+ * places. Each split has its share of the directions, so that all take as long as one.
+ *
+ * @param levels from `pyramidPatches`, of 4 images or more.
+ * @param directions a new generator for each level.
+ */
+export function slicedFloor(
+  levels: readonly LevelPatches[],
+  directions: () => Random,
+): { values: number[]; splits: number } {
+  const pairs = levels[0].images >> 1;
+  const splits = balancedSplits(Math.min(MOST_PAIRS, pairs));
+  const values = levels.map((level) => {
+    const random = directions();
+    const distances = splits.map((changed) => {
+      const half = (side: 0 | 1) =>
+        patchesOfImages(
+          level,
+          Array.from({ length: pairs }, (_, pair) => 2 * pair + (changed[pair % changed.length] ? 1 - side : side)),
+        );
+      return slicedWasserstein(half(0), half(1), random, 0, DIRECTIONS / splits.length).value;
+    });
+    return meanOf(distances);
+  });
+  return { values, splits: splits.length };
+}
+
+function patchesOfImages(level: LevelPatches, images: readonly number[]): LevelPatches {
+  const size = level.patches.length / level.images;
+  const patches = new Float64Array(images.length * size);
+  images.forEach((image, i) => {
+    patches.set(level.patches.subarray(image * size, (image + 1) * size), i * size);
+  });
+  return { ...level, images: images.length, patches };
 }
 
 /**
@@ -151,7 +202,7 @@ function groupsOf({ patches, channels, images }: LevelPatches, groups: number): 
       const mean = sumOf((x) => x);
       const variance = sumOf((x) => (x - mean) ** 2);
       means[channel] = mean;
-      scales[channel] = variance > 0 ? 1 / Math.sqrt(variance) : 0;
+      scales[channel] = variance > ROUNDING_VARIANCE * (mean ** 2 + 1) ? 1 / Math.sqrt(variance) : 0;
     }
     return { first, last, means, scales };
   });

@@ -7,7 +7,7 @@
  */
 import type { Random } from '../random.ts';
 import type { Band } from './bands.ts';
-import { type Interval, percentileInterval, resampledMeans } from './bootstrap.ts';
+import { type Interval, percentileInterval } from './bootstrap.ts';
 
 /** Mean powers of two sets, per band. */
 export interface PowerPair {
@@ -29,14 +29,22 @@ export function columnMeans(rows: ArrayLike<number>, columns: number): Float64Ar
 }
 
 /**
- * Δ_b in dB. Powers below that of rounding count as that; where neither side is well above it, there is nothing to
- * compare, and Δ_b is NaN.
+ * Bands where one side at least is well above rounding: elsewhere there is nothing to compare. Decided once, from the
+ * two sets, so that a distance, its floor and its resamples are all over the same rings.
  */
-export function powerRatiosDb({ generated, reference }: PowerPair, rounding: number): Float64Array {
-  return Float64Array.from({ length: reference.length }, (_, b) => {
-    const [of, to] = [Math.max(generated[b], rounding), Math.max(reference[b], rounding)];
-    return Math.max(of, to) > MEASURABLE * rounding ? 10 * Math.log10(of / to) : Number.NaN;
-  });
+export function comparableBands({ generated, reference }: PowerPair, rounding: number): boolean[] {
+  return Array.from(reference, (power, b) => Math.max(generated[b], power) > MEASURABLE * rounding);
+}
+
+/** Δ_b in dB, NaN for bands that are not comparable. Powers below that of rounding count as that: two such differ by 0. */
+export function powerRatiosDb(
+  { generated, reference }: PowerPair,
+  rounding: number,
+  comparable: readonly boolean[],
+): Float64Array {
+  return Float64Array.from(comparable, (isComparable, b) =>
+    isComparable ? 10 * Math.log10(Math.max(generated[b], rounding) / Math.max(reference[b], rounding)) : Number.NaN,
+  );
 }
 
 /** Root mean square of the Δ of rings that have one. NaN where none has. */
@@ -54,11 +62,12 @@ export interface SpectralFloor {
   ratiosDb: Float64Array;
 }
 
-/** What two halves of one set differ by. Undefined for fewer than 4 images. */
+/** What two halves of one set differ by in some bands. Undefined for fewer than 4 images. */
 export function splitHalfFloor(
   bands: readonly Band[],
   powers: Float64Array,
   rounding: number,
+  comparable: readonly boolean[],
   random: Random,
 ): SpectralFloor | undefined {
   const count = powers.length / bands.length;
@@ -75,7 +84,7 @@ export function splitHalfFloor(
       }
       return sums;
     };
-    const ratios = powerRatiosDb({ generated: half(0), reference: half(images) }, rounding);
+    const ratios = powerRatiosDb({ generated: half(0), reference: half(images) }, rounding, comparable);
     for (let b = 0; b < squares.length; b++) squares[b] += ratios[b] ** 2 / SPLITS;
     lsdSquare += logSpectralDistance(bands, ratios) ** 2 / SPLITS;
   }
@@ -91,26 +100,29 @@ export interface SpectralIntervals {
   lsdDb: Interval;
 }
 
-/** Bootstrap intervals over images, of both sets independently. Powers are [count, bands]. */
+/**
+ * Bootstrap intervals over images.
+ *
+ * @param means of the sets themselves.
+ * @param resampled of resamples of each set, independent of the other's: [replicates, bands].
+ */
 export function spectralIntervals(
   bands: readonly Band[],
-  sets: { generated: Float64Array; reference: Float64Array },
+  means: PowerPair,
+  resampled: { generated: Float64Array; reference: Float64Array },
   rounding: number,
-  random: Random,
+  comparable: readonly boolean[],
 ): SpectralIntervals {
   const columns = bands.length;
-  const [generated, reference] = [sets.generated, sets.reference].map((rows) => resampledMeans(rows, columns, random));
-  const replicates = generated.length / columns;
+  const replicates = resampled.generated.length / columns;
   const ratios: Float64Array[] = Array.from({ length: replicates }, (_, r) => {
-    const row = (means: Float64Array) => means.subarray(r * columns, (r + 1) * columns);
-    return powerRatiosDb({ generated: row(generated), reference: row(reference) }, rounding);
+    const row = (rows: Float64Array) => rows.subarray(r * columns, (r + 1) * columns);
+    const pair = { generated: row(resampled.generated), reference: row(resampled.reference) };
+    return powerRatiosDb(pair, rounding, comparable);
   });
   const lsdSquares = ratios.map((row) => logSpectralDistance(bands, row) ** 2);
-  const own = powerRatiosDb(
-    { generated: columnMeans(sets.generated, columns), reference: columnMeans(sets.reference, columns) },
-    rounding,
-  );
-  const noise = lsdSquares.reduce((sum, square) => sum + square, 0) / replicates - logSpectralDistance(bands, own) ** 2;
+  const own = logSpectralDistance(bands, powerRatiosDb(means, rounding, comparable));
+  const noise = lsdSquares.reduce((sum, square) => sum + square, 0) / replicates - own ** 2;
   return {
     ratiosDb: bands.map((_, b) => percentileInterval(ratios.map((row) => row[b]))),
     lsdDb: percentileInterval(lsdSquares.map((square) => Math.sqrt(Math.max(0, square - 2 * noise)))),

@@ -8,6 +8,7 @@
  */
 import { type Interval, meanOf } from './bootstrap.ts';
 import { frechetDistance, gaussianOf, type Moments, mergeMoments, momentsOf, withoutMoments } from './frechet.ts';
+import { balancedSplits } from './halfSamples.ts';
 import { channelsOf, type ImageStack, planeOf } from './imageStack.ts';
 import { jackknifeInterval } from './jackknife.ts';
 
@@ -102,7 +103,7 @@ export function packetMoments(stack: ImageStack, level: number): Moments[] {
     .reduce(mergePackets);
 }
 
-/** The same of consecutive parts of a stack, of about equal size: [folds][packets]. */
+/** The same of consecutive parts of a stack, the first ones an image larger where need be: [folds][packets]. */
 export function packetFolds(stack: ImageStack, level: number, folds: number): Moments[][] {
   return parts(stack, folds).map((part) => packetMoments(part, level));
 }
@@ -110,7 +111,9 @@ export function packetFolds(stack: ImageStack, level: number, folds: number): Mo
 function parts(stack: ImageStack, number: number): ImageStack[] {
   const values = stack.width * stack.height * channelsOf(stack);
   return Array.from({ length: number }, (_, part) => {
-    const [first, last] = [part, part + 1].map((i) => Math.floor((i * stack.count) / number));
+    const [first, last] = [part, part + 1].map(
+      (i) => i * Math.floor(stack.count / number) + Math.min(i, stack.count % number),
+    );
     return { ...stack, count: last - first, pixels: stack.pixels.subarray(first * values, last * values) };
   });
 }
@@ -124,6 +127,21 @@ export function mergePackets(a: readonly Moments[], b: readonly Moments[]): Mome
 export function frechetWaveletDistance(a: readonly Moments[], b: readonly Moments[]): number {
   const distance = (packet: number) => frechetDistance(gaussianOf(a[packet]), gaussianOf(b[packet]));
   return a.reduce((sum, _, packet) => sum + distance(packet), 0) / a.length;
+}
+
+/**
+ * What halves of one set are apart on average: over splits of pairs of folds, which halve the set to within one image.
+ *
+ * @param folds from `packetFolds`, an even number, at most 14.
+ */
+export function waveletFloor(folds: readonly Moments[][]): { value: number; splits: number } {
+  const splits = balancedSplits(folds.length / 2);
+  const distances = splits.map((changed) => {
+    const half = (side: 0 | 1) =>
+      changed.map((change, pair) => folds[2 * pair + (change ? 1 - side : side)]).reduce(mergePackets);
+    return frechetWaveletDistance(half(0), half(1));
+  });
+  return { value: meanOf(distances), splits: splits.length };
 }
 
 /**

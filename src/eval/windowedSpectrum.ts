@@ -8,7 +8,7 @@
  * of an image to the other makes a spectrum of ρ^−2 that hides any steeper one.
  */
 import type { Band, BandPartition } from './bands.ts';
-import { fft2 } from './fft.ts';
+import { halfFft2 } from './fft.ts';
 import { channelsOf, type ImageStack, planeOf } from './imageStack.ts';
 
 /** Power per mode and band of each image, averaged over the band's modes and over channels. */
@@ -24,8 +24,13 @@ export function hannWindow(length: number): Float64Array {
   return Float64Array.from({ length }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / length));
 }
 
-/** Makes a function that gives |X|²/Σw² of an image [H,W], laid out like `fft2`. Without a window, w = 1. */
+/**
+ * Makes a function that gives |X|²/Σw² of an image [H,W], laid out like `halfFft2`. Without a window, w = 1.
+ *
+ * @throws RangeError for images of one pixel along an axis, where Hann's window is 0.
+ */
 export function makePeriodogram(width: number, height: number, window: 'hann' | 'none' = 'hann') {
+  if (window === 'hann' && Math.min(width, height) < 2) throw new RangeError(`no Hann window of ${width}x${height}`);
   const axis = (length: number) => (window === 'hann' ? hannWindow(length) : new Float64Array(length).fill(1));
   const [horizontal, vertical] = [axis(width), axis(height)];
   const weights = Float64Array.from(
@@ -40,8 +45,9 @@ export function makePeriodogram(width: number, height: number, window: 'hann' | 
     for (let i = 0; i < windowed.length; i++) mean += weights[i] * image[i];
     mean /= total;
     for (let i = 0; i < windowed.length; i++) windowed[i] = weights[i] * (image[i] - mean);
-    const { re, im } = fft2(windowed, width, height);
-    for (let k = 0; k < re.length; k++) re[k] = (re[k] ** 2 + im[k] ** 2) / energy;
+    const { re, im } = halfFft2(windowed, width, height);
+    const scale = 1 / energy;
+    for (let k = 0; k < re.length; k++) re[k] = (re[k] * re[k] + im[k] * im[k]) * scale;
     return re;
   };
 }
@@ -66,7 +72,13 @@ export function bandPowers(
       const power = periodogram(planeOf(stack, image, channel, plane));
       partitions.forEach(({ bands, membership }, p) => {
         const at = image * bands.length;
-        for (let k = 0; k < power.length; k++) sums[p][at + membership[k]] += power[k];
+        const own = sums[p];
+        for (let row = 0; row < power.length; row += width) {
+          // Columns between 0 and width/2 stand for their mirrors too.
+          own[at + membership[row]] += power[row];
+          for (let k = row + 1, end = row + width / 2; k < end; k++) own[at + membership[k]] += 2 * power[k];
+          if (width % 2 === 0) own[at + membership[row + width / 2]] += power[row + width / 2];
+        }
       });
     }
     onProgress?.(image + 1, count);

@@ -1,19 +1,18 @@
 /** Evaluates a run: reconstructions where there is ground truth, samples, agreement between sizes, disturbances. */
-import type { ImageSet } from '../data/imageSet.ts';
+import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
-import { perturbationsResult } from '../eval/perturbStudyData.ts';
+import { isLarger, type PerturbResult, perturbationsResult } from '../eval/perturbStudyData.ts';
 import { evaluateReconstruction } from '../eval/reconstruction.ts';
-import { type EvaluationResult, writeEvaluation } from '../eval/result.ts';
-import { pngOf } from '../render/png.ts';
+import { type EvaluationResult, readEvaluation, writeEvaluation } from '../eval/result.ts';
 import { comparisonSheet } from './comparison.ts';
 import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
+import { logEvaluation } from './evaluationEvents.ts';
 import type { OpenedModel } from './model.ts';
 import { DISTURBANCES, perturbRun } from './perturbRun.ts';
 import { Progress } from './progress.ts';
 import { referenceOf, spread } from './references.ts';
 import type { RunFolder } from './runFolder.ts';
 import { loadWithProgress } from './session.ts';
-import { EventWriter } from './tensorboard/eventWriter.ts';
 
 export interface RunEvaluation {
   reconstructions: ScaleEvaluation[];
@@ -72,48 +71,37 @@ export async function evaluateRun(
   }
   const samples = await evaluateSamples(run, model, images, say);
   const scaleConsistency = await evaluateScales(run, model);
-  const perturbations = disturbed > 0 ? await evaluatePerturbations(run, model, disturbed) : undefined;
+  const perturbations = disturbed > 0 ? await evaluatePerturbations(run, model, disturbed, say) : undefined;
   const results = [...evaluations.map(({ result }) => result), samples, scaleConsistency, perturbations];
-  await logEvents(
-    run,
-    model,
-    images,
-    results.filter((result) => result !== undefined),
-  );
+  const measured = results.filter((result) => result !== undefined);
+  const sheet = { 'original, drawn, difference': await comparisonSheet(model, images) };
+  await logEvaluation(run.evaluation, model.step, measured, sheet);
   return { reconstructions: evaluations, samples, scaleConsistency, perturbations };
 }
 
-/** Writes `eval/perturb.json`: every disturbance once of so many images, or more often where there are fewer. */
-async function evaluatePerturbations(run: RunFolder, model: OpenedModel, count: number): Promise<EvaluationResult> {
+/**
+ * Writes `eval/perturb.json`: every disturbance once of so many images, or more often where there are fewer. A larger
+ * study of the same checkpoint, which `evaluate perturb` has left, is kept instead.
+ */
+async function evaluatePerturbations(
+  run: RunFolder,
+  model: OpenedModel,
+  count: number,
+  say: (line: string) => void,
+): Promise<EvaluationResult> {
   const { seed } = model.experiment;
   const images = Math.min(count, model.imageNames.length);
-  const progress = new Progress({ label: 'disturb', total: images, unit: 'images' });
   const repeats = Math.ceil(count / images);
+  const path = join(run.evaluation, 'perturb.json');
+  const earlier = (await readEvaluation(path)) as PerturbResult | undefined;
+  if (earlier && isLarger(earlier.study, model.step, images * repeats)) {
+    say(`${path} is kept: it holds more disturbances of the same checkpoint`);
+    return earlier;
+  }
+  const progress = new Progress({ label: 'disturb', total: images, unit: 'images' });
   const onProgress = (done: number) => progress.update(done);
   const result = perturbationsResult(await perturbRun(model, { ...DISTURBANCES, images, repeats, seed, onProgress }));
   progress.finish();
   await writeEvaluation(run.evaluation, 'perturb', result);
   return result;
-}
-
-/**
- * Into a folder of its own, which TensorBoard shows as run `NAME/eval`: an event file beside the training's would hide
- * what those hold of later steps. Like the JSON files, it shows the last evaluation of a step, and none of later steps.
- */
-async function logEvents(
-  run: RunFolder,
-  model: OpenedModel,
-  images: ImageSet,
-  results: readonly EvaluationResult[],
-): Promise<void> {
-  const { step } = model;
-  const sheet = await comparisonSheet(model, images);
-  const png = await pngOf(sheet);
-  const events = await EventWriter.open(run.evaluation, { startStep: step - 1 });
-  const finite = results.flatMap(({ metrics }) =>
-    Object.entries(metrics).filter(([, value]) => Number.isFinite(value)),
-  );
-  events.scalars(Object.fromEntries(finite.map(([name, value]) => [`evaluation/${name}`, value])), step);
-  events.image('evaluation/original, drawn, difference', png, sheet.width, sheet.height, step);
-  events.close();
 }

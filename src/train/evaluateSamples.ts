@@ -1,6 +1,7 @@
 /** Evaluates a run's random samples against its training images, and its drawings against themselves at other sizes. */
 import type { ImageSet } from '../data/imageSet.ts';
 import { evaluateImageSets, SET_METRICS } from '../eval/imageSets.ts';
+import { withFewestChannels } from '../eval/imageStack.ts';
 import { type EvaluationResult, writeEvaluation } from '../eval/result.ts';
 import { drawSamples } from '../eval/samples.ts';
 import { evaluateScaleConsistency } from '../eval/scaleConsistency.ts';
@@ -33,13 +34,15 @@ export async function evaluateSamples(
   const samples = await drawSamples(model, { seed, count }, (done) => drawing.update(done));
   drawing.finish();
   const measuring = new Progress({ label: 'measure samples', total: SET_METRICS.length, unit: 'metrics' });
-  const { result, notes } = evaluateImageSets(samples, images, {
+  const compared = withFewestChannels(samples, images);
+  const { result, notes: found } = evaluateImageSets(...compared.stacks, {
     seed,
     prefix: 'samples_',
     onMetric: (metric) => measuring.update(SET_METRICS.indexOf(metric)),
   });
   measuring.update(SET_METRICS.length);
   measuring.finish();
+  const notes = [...compared.notes, ...found];
   for (const note of notes) say(note);
   const recorded = { ...result, notes };
   await writeEvaluation(run.evaluation, 'samples', recorded);

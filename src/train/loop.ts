@@ -17,6 +17,7 @@ import { CheckpointStore } from './checkpoints.ts';
 import { checkpointMetadata, requireSameRun } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 import { RunLog } from './runLog.ts';
+import { stepsBetweenSamples } from './schedule.ts';
 import { disposeState, initialState, restoreState, stateTensors, type TrainState } from './state.ts';
 import { type StepLoss, Stepper } from './stepper.ts';
 
@@ -58,6 +59,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const state = initialState(experiment, generator, images.count);
   const batches = new Batches(experiment, generator, images);
   const stepper = new Stepper(experiment, generator, state, batches);
+  const sampleEvery = stepsBetweenSamples(settings, batches.size);
   let log: RunLog | undefined;
   let [finished, saved] = [false, 0];
   try {
@@ -105,7 +107,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
         if (details) log.step(state.step, details);
       } else await look(await stepper.step());
 
-      if (state.step % settings.sampleEverySteps === 0 || state.step === settings.steps) {
+      if (state.step % sampleEvery === 0 || state.step === settings.steps) {
         await look(await stepper.settle());
         const psnr = await log.samples(state);
         if (psnr > bestPsnr) await save(true);

@@ -62,8 +62,19 @@ export async function runNoiseStudy(options: NoiseStudyOptions): Promise<NoiseSt
     optimizer,
     steps: experiment.train.steps,
     points: Math.min(experiment.train.points, image.width * image.height),
+    settings: settingsOf(experiment, encodings),
     impulseAmplitude,
   };
+}
+
+/** What else the fits depend on. */
+function settingsOf({ model: { field }, train, seed }: Experiment, encodings: readonly EncodingConfig[]): string {
+  const numbers = ({ kind, ...rest }: EncodingConfig) =>
+    [kind, ...Object.entries(rest).map(([key, value]) => `${key} ${value}`)].join(' ');
+  return (
+    `fields of ${field.depth} × ${field.width} ${field.activation} units, ${field.output} output, encodings ` +
+    `${encodings.map(numbers).join(', ')}; learning rate ${train.learningRate}, ${train.schedule.kind}; seed ${seed}`
+  );
 }
 
 async function studyEncoding(
@@ -84,7 +95,7 @@ async function studyEncoding(
     for (let channel = 0; channel < 3; channel++) target[3 * (at.y * width + at.x) + channel] += impulseAmplitude;
     return { at, target };
   });
-  const spectra = noisesAt.map((noises) => new NoiseDraws(shape, values, noises));
+  const spectra = noisesAt.map((noises) => new NoiseDraws(shape, values, noises, image.rounding));
   const [octaves, rings] = [octavePartition(width, height), ringPartition(width, height)];
   const study: EncodingStudy = {
     encoding,

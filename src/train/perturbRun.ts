@@ -84,8 +84,10 @@ export async function perturbRun(model: OpenedModel, options: PerturbOptions): P
   });
   const hasPaths = generator.latentSize > 0 && model.imageNames.length > 1;
   return {
+    step: model.step,
     images: chosen.length,
     repeats,
+    seed,
     perturbations,
     ...(hasPaths && {
       pathLength: await pathLength(model, { pairs: chosen.length * repeats, epsilon: options.epsilon, seed }),
@@ -199,7 +201,7 @@ function withPrediction(
   partition: BandPartition,
   deviation: number,
 ): PredictedChange[] {
-  const { transfer, relativeChange } = predictJitter(power, partition, deviation);
+  const { transfer, relativeChange } = predictJitter(power, partition, deviation, 'drawn');
   return bands.map((band, b) => ({
     ...band,
     predictedTransfer: transfer[b],

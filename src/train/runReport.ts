@@ -16,13 +16,14 @@ import { interpolateLatents } from '../render/interpolation.ts';
 import { imageFields, imageLatents, latentFields, sampleLatents } from '../render/model.ts';
 import { pngOf } from '../render/png.ts';
 import { renderImage, renderImages } from '../render/render.ts';
+import { reconstructionDifferences } from './bandPictures.ts';
 import type { Environment } from './environment.ts';
-import { type MetricsEntry, readMetrics } from './metricsLog.ts';
+import { readMetrics } from './metricsLog.ts';
 import type { OpenedModel } from './model.ts';
 import { formatDuration } from './progress.ts';
 import { referenceOf, spread } from './references.ts';
+import { curvesOf } from './reportCurves.ts';
 import type { RunFolder } from './runFolder.ts';
-import { MONITORED_PSNR, MONITORED_SNR } from './runLog.ts';
 import { describeModel, loadWithProgress } from './session.ts';
 
 const SHOWN_PAIRS = 16;
@@ -71,12 +72,14 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
       { label: 'Checkpoint', text: `step ${model.step}` },
     ],
     reconstructions: await reconstructionPairs(model, images),
+    differences: await reconstructionDifferences(model, images),
     samples: await samplePngs(model),
     interpolations: await interpolationStrips(model),
     resolutions: await resolutionDrawings(model, images),
     fidelity: await fidelityOf(run, model),
     sampleSpectra: await sampleSpectraOf(run),
     perturbations: await readEvaluation(join(run.evaluation, 'perturb.json')),
+    datasetNoise: await readEvaluation(join(run.evaluation, 'dataset_noise.json')),
     curves: curvesOf(entries),
     skipped: images.skipped,
     config: formatExperiment(experiment),
@@ -213,56 +216,4 @@ async function sampleSpectraOf(run: RunFolder): Promise<ReportData['sampleSpectr
   const read = (name: string) => readEvaluation(join(run.evaluation, `${name}.json`));
   const samples = await read('samples');
   return samples && { samples, scaleConsistency: await read('scale_consistency') };
-}
-
-function curvesOf(entries: readonly MetricsEntry[]): ReportData['curves'] {
-  const series = (key: string, name: string) => {
-    const points = entries.filter((entry) => key in entry);
-    return { name, x: points.map((entry) => entry.step), y: points.map((entry) => Number(entry[key])) };
-  };
-  return [
-    {
-      plot: {
-        title: 'Loss',
-        x: { label: 'step' },
-        y: { label: 'loss', scale: 'log' },
-        series: [series('train/loss', 'training batch')],
-      },
-    },
-    {
-      plot: {
-        title: 'PSNR',
-        x: { label: 'step' },
-        y: { label: 'PSNR (dB)' },
-        series: [
-          series('train/psnr_db', 'training batch'),
-          series(MONITORED_PSNR, 'reconstructions (averaged weights)'),
-        ],
-      },
-      caption:
-        'Batches are noisy and seen through the weights of the moment; reconstructions are drawn with the averaged weights.',
-    },
-    ...bandHeatmap(entries),
-  ];
-}
-
-/** One row an octave, one column a monitored step; runs logged without them have none. */
-function bandHeatmap(entries: readonly MetricsEntry[]): NonNullable<ReportData['curves']> {
-  const monitored = entries.filter((entry) => `${MONITORED_SNR}dc` in entry);
-  const octaves = Object.keys(monitored[0] ?? {}).filter((key) => key.startsWith(MONITORED_SNR) && /\d$/.test(key));
-  if (octaves.length === 0) return [];
-  const rows = octaves.toReversed();
-  return [
-    {
-      plot: {
-        title: 'Signal-to-noise ratio per octave, over training',
-        value: 'SNR (dB)',
-        x: { label: 'step', ticks: monitored.map((entry) => entry.step) },
-        y: { label: 'cycles per image', ticks: rows.map((key) => key.slice(MONITORED_SNR.length).replace('-', '–')) },
-        values: rows.map((key) => monitored.map((entry) => Number(entry[key]))),
-      },
-      caption:
-        'Of reconstructions. Low frequencies (bottom) come first and stay ahead: the spectral bias of coordinate networks.',
-    },
-  ];
 }

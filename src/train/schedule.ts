@@ -1,4 +1,4 @@
-import type { ScheduleConfig } from '../config/schema.ts';
+import type { ScheduleConfig, TrainConfig } from '../config/schema.ts';
 
 /** The learning rate of a step, as a fraction of the configured one: linear warm-up, then constant, cosine or exponential. */
 export function scheduleFactor(schedule: ScheduleConfig, step: number, totalSteps: number): number {
@@ -14,4 +14,14 @@ export function scheduleFactor(schedule: ScheduleConfig, step: number, totalStep
     case 'exponential':
       return Math.max(finalFraction, 1e-6) ** progress;
   }
+}
+
+/** Steps between measurements during training, where a step sees so many images. */
+export function stepsBetweenSamples(
+  { sampleEverySteps, sampleEveryImages }: Pick<TrainConfig, 'sampleEverySteps' | 'sampleEveryImages'>,
+  imagesPerStep: number,
+): number {
+  return sampleEveryImages === undefined
+    ? sampleEverySteps
+    : Math.max(1, Math.round(sampleEveryImages / imagesPerStep));
 }

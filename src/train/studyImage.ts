@@ -5,6 +5,7 @@ import { type Experiment, trainingSize } from '../config/schema.ts';
 import { decodeImage } from '../data/decode.ts';
 import { reasonOf } from '../data/source.ts';
 import { UsageError } from '../errors.ts';
+import { FLOAT32_ROUNDING_POWER, ROUNDING_POWER } from '../eval/imageStack.ts';
 import type { StudyImage } from '../eval/noiseStudyData.ts';
 import { powerLawField } from '../eval/theory/syntheticField.ts';
 import { Random } from '../random.ts';
@@ -49,9 +50,10 @@ export function imageOfSpectrum({ data, seed }: Experiment, exponent: number): S
   const { width, height } = trainingSize(data);
   const field = powerLawField(width, height, exponent, new Random(seed, 'synthetic'), SYNTHETIC_CONTRAST);
   const values = Float32Array.from({ length: 3 * field.length }, (_, i) => 0.5 + field[Math.floor(i / 3)]);
-  return { name: `random field, power ρ^−${exponent}`, width, height, values };
+  return { name: `random field, power ρ^−${exponent}`, width, height, values, rounding: FLOAT32_ROUNDING_POWER };
 }
 
 function studyImage(name: string, data: Experiment['data'], pixels: Uint8Array): StudyImage {
-  return { name, ...trainingSize(data), values: Float32Array.from(pixels, (value) => value / 255) };
+  const values = Float32Array.from(pixels, (value) => value / 255);
+  return { name, ...trainingSize(data), values, rounding: ROUNDING_POWER };
 }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { meanInterval, meanOf, percentileInterval, resampledMeans } from '../../src/eval/bootstrap.ts';
+import {
+  FEWEST_RESAMPLED,
+  meanInterval,
+  meanOf,
+  percentileInterval,
+  resampledMeans,
+  withoutUnknown,
+} from '../../src/eval/bootstrap.ts';
 import { Random } from '../../src/random.ts';
 
 describe('bootstrap', () => {
@@ -13,7 +20,9 @@ describe('bootstrap', () => {
   it('keeps infinities, which identical images have as PSNR', () => {
     const infinite = Number.POSITIVE_INFINITY;
     expect(percentileInterval([30, infinite, infinite], 0.5)).toEqual([infinite, infinite]);
-    expect(meanInterval([infinite, infinite], new Random(1, 'evaluation'))).toEqual([infinite, infinite]);
+    const identical = Array.from({ length: FEWEST_RESAMPLED }, () => infinite);
+    expect(meanInterval(identical, new Random(1, 'evaluation'))).toEqual([infinite, infinite]);
+    expect(meanInterval([infinite, infinite], new Random(1, 'evaluation'))).toEqual([Number.NaN, Number.NaN]);
   });
 
   it("draws means whose spread is the mean's standard error, σ/√n, and whole rows at once", () => {
@@ -28,6 +37,24 @@ describe('bootstrap', () => {
     expect(deviation / (1 / Math.sqrt(500))).toBeLessThan(1.12);
     column.forEach((value, i) => {
       expect(means[2 * i + 1]).toBeCloseTo(3 * value, 12);
+    });
+  });
+
+  it.each([2, 4, 8, 15])('covers the true mean of %i values in about 95 of 100 samples, however few', (count) => {
+    let covered = 0;
+    for (let trial = 0; trial < 800; trial++) {
+      const random = new Random(5, 'synthetic', trial);
+      const [low, high] = meanInterval(random.normals(count), random);
+      covered += Number(low <= 0 && 0 <= high);
+    }
+    expect(covered / 800).toBeGreaterThan(0.93);
+    expect(covered / 800).toBeLessThan(0.97);
+  });
+
+  it('leaves out intervals without ends', () => {
+    expect(withoutUnknown({ a: [1, 2], b: [Number.NaN, 2], c: [0, Number.POSITIVE_INFINITY] })).toEqual({
+      a: [1, 2],
+      c: [0, Number.POSITIVE_INFINITY],
     });
   });
 

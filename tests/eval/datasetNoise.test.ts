@@ -36,7 +36,20 @@ describe('noise that a generator learns from its training images', () => {
       expect(band.powerExcessLow).toBeLessThan(1.16);
       expect(band.powerExcessHigh).toBeGreaterThan(1.16);
     }
-    const { metrics, intervals = {}, rings = [] } = datasetNoiseResult(measured, 40, 0.3);
+    const {
+      metrics,
+      intervals = {},
+      rings = [],
+      protocol,
+    } = datasetNoiseResult(measured, {
+      images: 40,
+      sigma: 0.3,
+      step: 7,
+      seed: 5,
+      width: 16,
+      height: 16,
+    });
+    expect(protocol).toMatch(/7 steps each, seed 5; 40 training images of 16x16/);
     expect(metrics['dataset_noise_s0.3_n40_copy_4-8']).toBeCloseTo(0.4, 1);
     expect(Object.keys(intervals)).toEqual(Object.keys(metrics));
     for (const [low, high] of Object.values(intervals)) expect(low).toBeLessThan(high);

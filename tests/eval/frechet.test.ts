@@ -10,6 +10,7 @@ import {
   packetFolds,
   packetLevel,
   packetMoments,
+  waveletFloor,
   waveletInterval,
 } from '../../src/eval/waveletPackets.ts';
 import { Random } from '../../src/random.ts';
@@ -229,5 +230,56 @@ describe('waveletInterval', () => {
     const [low, high] = waveletInterval(...far);
     expect(low).toBeLessThan(16 * 16);
     expect(high).toBeGreaterThan(16 * 16);
+  });
+});
+
+describe('waveletFloor', () => {
+  const stackOf = (count: number, step: number) => ({
+    count,
+    width: 8,
+    height: 8,
+    channels: 1,
+    pixels: new Random(11, 'synthetic', step).normals(count * 64),
+  });
+
+  it('is the mean distance of halves, to within one image, over the splits', () => {
+    const stack = stackOf(21, 0);
+    const folds = packetFolds(stack, 1, 6);
+    expect(folds.map(([{ count }]) => count)).toEqual([4, 4, 4, 3, 3, 3]);
+    const { value, splits } = waveletFloor(folds);
+    expect(splits).toBe(4);
+    const halves = [
+      [0, 2, 4],
+      [1, 2, 5],
+      [0, 3, 5],
+      [1, 3, 4],
+    ];
+    const distances = halves.map((half) => {
+      const [one, other] = [true, false].map((side) =>
+        folds.filter((_, fold) => half.includes(fold) === side).reduce(mergePackets),
+      );
+      expect(Math.abs(one[0].count - other[0].count)).toBe(1);
+      return frechetWaveletDistance(one, other);
+    });
+    expect(value).toBeCloseTo(distances.reduce((sum, distance) => sum + distance, 0) / 4, 10);
+  });
+
+  it('varies less than the distance of one pair of halves', () => {
+    const spread = (values: number[]) => {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      return {
+        mean,
+        deviation: Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length),
+      };
+    };
+    const sets = Array.from({ length: 30 }, (_, i) => packetFolds(stackOf(96, i), 1, 12));
+    const floors = spread(sets.map((folds) => waveletFloor(folds).value));
+    const single = spread(
+      sets.map((folds) =>
+        frechetWaveletDistance(folds.slice(0, 6).reduce(mergePackets), folds.slice(6).reduce(mergePackets)),
+      ),
+    );
+    expect(floors.deviation).toBeLessThan(0.7 * single.deviation);
+    expect(Math.abs(floors.mean / single.mean - 1)).toBeLessThan(0.1);
   });
 });

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { octavePartition, ringPartition } from '../../src/eval/bands.ts';
+import { DatasetNoise, datasetNoiseResult } from '../../src/eval/datasetNoise.ts';
 import { evaluateImageSets } from '../../src/eval/imageSets.ts';
 import { planeSpectra } from '../../src/eval/noise.ts';
 import { PairedSpectrum } from '../../src/eval/pairedSpectrum.ts';
@@ -52,7 +53,22 @@ function perturbed(): EvaluationResult {
   }
   const kinds = ['latent', 'weights', 'weights-layer', 'weights-layer-0', 'jitter', 'frequencies'];
   const perturbations = kinds.map((kind) => ({ kind, size: 0.1, ...changes.result() }));
-  return perturbationsResult({ images: 3, repeats: 1, perturbations });
+  return perturbationsResult({ step: 7, images: 3, repeats: 1, seed: 0, perturbations });
+}
+
+/** A model that copies half of the noise. */
+function learnedNoise(): EvaluationResult {
+  const measured = new DatasetNoise(16, 12);
+  for (let i = 0; i < 3; i++) {
+    const [clean, added] = ['a', 'b'].map((_, k) => new Random(k, 'synthetic', i).uniforms(576, 0, 1));
+    measured.add(
+      clean,
+      clean.map((value, k) => value + 0.5 * added[k]),
+      added,
+    );
+  }
+  const protocol = { images: 3, sigma: 0.1, step: 7, seed: 0, width: 16, height: 12 };
+  return datasetNoiseResult(measured.result(), protocol);
 }
 
 let data: Required<ReportData>;
@@ -70,6 +86,10 @@ beforeAll(async () => {
     reconstructions: {
       pairs: [{ name: 'fox<b>', original: small, reconstruction: small, psnrDb: Number.POSITIVE_INFINITY }],
       note: '1 of 9.',
+    },
+    differences: {
+      magnification: 4,
+      images: [{ name: 'fox', pictures: ['drawn', '8–16'].map((label) => ({ label, png: small })) }],
     },
     samples: [small, small],
     interpolations: [[small, small, small]],
@@ -98,6 +118,7 @@ beforeAll(async () => {
       scaleConsistency: { protocol: '', metrics: { scale_consistency_x4_n8_psnr_db: 41 } },
     },
     perturbations: perturbed(),
+    datasetNoise: learnedNoise(),
     skipped: [{ name: 'a"b.png', reason: 'not an image' }],
     config: 'name: my\n\n\ndata:\n  path: <here>\n',
     commands: [{ purpose: 'Train', command: 'npm run train -- --set "a=b" && echo' }],
@@ -114,9 +135,11 @@ describe('renderReport', () => {
       'One image at any size',
       'Samples',
       'Interpolation',
+      'What reconstructions get wrong, band by band',
       'Fidelity per frequency',
       'Samples against training images',
       'What small disturbances change',
+      'Noise learned from the training images',
       'Training',
       'Skipped files',
       'Reproduce',
@@ -173,6 +196,11 @@ describe('renderReport', () => {
     );
     expect(page).toMatch(/<td>Coverage<\/td>.*?\(equal sets\)/);
     expect(page).toContain('Power of samples over training images');
+  });
+
+  it('tabulates how much of the noise was learned, C = ½ and G = ¼ in every band', () => {
+    const rows = renderReport(data).match(/<tr><td>[^<]*<\/td><td>\d+<\/td><td>0\.25<\/td><td>0\.5<\/td>/g);
+    expect(rows).toHaveLength(5);
   });
 
   it('keeps the blank lines of the config', () => {

@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { densityCoverage, expectedCoverage } from '../../src/eval/densityCoverage.ts';
+import { balancedSplits } from '../../src/eval/halfSamples.ts';
+import { studentQuantile } from '../../src/eval/jackknife.ts';
 import { kernelDistance } from '../../src/eval/kernelDistance.ts';
 import { expand, laplacianPyramid, reduce } from '../../src/eval/laplacianPyramid.ts';
 import { RANDOM_FEATURES, randomFeatures } from '../../src/eval/randomFeatures.ts';
-import { hasPatches, pyramidPatches, slicedInterval, slicedWasserstein } from '../../src/eval/slicedWasserstein.ts';
+import {
+  hasPatches,
+  pyramidPatches,
+  slicedFloor,
+  slicedInterval,
+  slicedWasserstein,
+} from '../../src/eval/slicedWasserstein.ts';
 import { Random } from '../../src/random.ts';
 
 const normals = (length: number, step: number) => Float64Array.from(new Random(8, 'synthetic', step).normals(length));
@@ -26,7 +34,7 @@ describe('kernelDistance', () => {
       spread([0, 1, 2, 3, 4].map((i) => kernelDistance(without(a, i), b, 3).value)) +
       spread([0, 1, 2, 3, 4, 5, 6].map((i) => kernelDistance(a, without(b, i), 3).value));
     const { value, interval } = kernelDistance(a, b, 3);
-    expect(interval[1] - value).toBeCloseTo(1.96 * Math.sqrt(variance), 10);
+    expect(interval[1] - value).toBeCloseTo(studentQuantile(4) * Math.sqrt(variance), 10);
   });
 
   it('is 0 on average between equal distributions, and its intervals hold 0 in about 95 of 100', () => {
@@ -73,6 +81,60 @@ describe('densityCoverage', () => {
         ).covered,
       ),
     ).toBe(0);
+  });
+
+  it('have the jackknife intervals that leaving images of both sides out one by one gives, copies or not', () => {
+    const reference = normals(12 * 2, 70);
+    // The last four images are copies of the first.
+    for (let i = 16; i < 24; i++) reference[i] = reference[i % 2];
+    const generated = Float64Array.from([...normals(6 * 2, 71), reference[0], reference[1]]);
+    const without = (rows: Float64Array, image: number) => rows.filter((_, at) => Math.floor(at / 2) !== image);
+    const whole = densityCoverage(generated, reference, 2, 3);
+    expect(whole.points).toBeGreaterThan(0);
+    for (const metric of ['density', 'coverage'] as const) {
+      const spread = (values: number[]) =>
+        ((values.length - 1) / values.length) * values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0);
+      const each = (count: number) => Array.from({ length: count }, (_, i) => i);
+      const variance =
+        spread(each(7).map((i) => densityCoverage(without(generated, i), reference, 2, 3)[metric].value)) +
+        spread(each(12).map((i) => densityCoverage(generated, without(reference, i), 2, 3)[metric].value));
+      const { value, interval } = whole[metric];
+      const margin = studentQuantile(6) * Math.sqrt(variance);
+      expect(interval[0]).toBeCloseTo(Math.max(0, value - margin), 10);
+      expect(interval[1]).toBeCloseTo(Math.min(metric === 'coverage' ? 1 : Infinity, value + margin), 10);
+    }
+  });
+
+  it.each([
+    [40, 40, 1, 0],
+    [100, 60, 0.5, 0],
+    [60, 100, 1, 1],
+  ])(
+    'have intervals for %i reference and %i generated images, gain %d, shift %d, that hold what others would have',
+    (n, m, gain, shift) => {
+      const draws = Array.from({ length: 80 }, (_, i) =>
+        densityCoverage(
+          normals(m * 6, 500 + 2 * i).map((value) => gain * value + shift),
+          normals(n * 6, 501 + 2 * i),
+          6,
+          5,
+        ),
+      );
+      for (const metric of ['density', 'coverage'] as const) {
+        const expected = mean(draws.map((draw) => draw[metric].value));
+        const known = draws.map((draw) => draw[metric].interval).filter(([low]) => !Number.isNaN(low));
+        expect(known.length).toBeGreaterThan(70);
+        const held = known.filter(([low, high]) => low <= expected && expected <= high).length;
+        expect(held / known.length).toBeGreaterThanOrEqual(0.93);
+      }
+    },
+  );
+
+  it('have no interval where nothing varies, nor for very few images', () => {
+    const same = new Float64Array(40).fill(0.3);
+    expect(densityCoverage(same, same, 2, 5).coverage).toEqual({ value: 1, interval: [Number.NaN, Number.NaN] });
+    expect(densityCoverage(normals(4, 1), normals(40, 2), 2, 5).density.interval[0]).toBeNaN();
+    expect(densityCoverage(normals(40, 1), normals(12, 2), 2, 5).density.interval[0]).toBeNaN();
   });
 
   it('expects 0.9699 of 200 against 200 images at k = 5, 0.96877 of 10,000, and measures it', () => {
@@ -195,6 +257,27 @@ describe('slicedWasserstein', () => {
     expect([hasPatches(7, 9), hasPatches(6, 99)]).toEqual([true, false]);
   });
 
+  it('is 0 between flat images of any values, whose rounding is no shape', () => {
+    const flat = (value: number) => ({
+      count: 6,
+      width: 33,
+      height: 32,
+      pixels: new Uint8Array(6 * 33 * 32 * 3).fill(value),
+    });
+    const draws = (stream: number) => new Random(2, 'evaluation', stream);
+    const of = (value: number) => pyramidPatches(flat(value), draws, 120);
+    for (const [a, b] of [
+      [128, 130],
+      [77, 200],
+      [0, 255],
+    ]) {
+      const others = of(b);
+      of(a).forEach((own, l) => {
+        expect(slicedWasserstein(own, others[l], directions(), 2)).toEqual({ value: 0, groups: new Float64Array(2) });
+      });
+    }
+  });
+
   it('cuts all sets at the same places, from the same images where there are as many', () => {
     // Pixels that say where they are, and in which image.
     const stack = (count: number) => ({
@@ -230,6 +313,52 @@ describe('slicedWasserstein', () => {
       // Where there is a difference, it shows.
       if (shared > 0) expect(lower).toBe(repetitions);
     }
+  });
+});
+
+describe('balancedSplits', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7])('of %i pairs are all different, mirrored or not, and balanced from 4 on', (pairs) => {
+    const splits = balancedSplits(pairs);
+    expect(splits).toHaveLength([1, 2, 4, 8, 8, 8, 8][pairs - 1]);
+    const seen = new Set(splits.flatMap((split) => [split.join(), split.map((change) => !change).join()]));
+    expect(seen.size).toBe(2 * splits.length);
+    if (pairs < 4) return;
+    for (let i = 0; i < pairs; i++) {
+      expect(splits.filter((split) => split[i])).toHaveLength(4);
+      for (let j = 0; j < i; j++) expect(splits.filter((split) => split[i] === split[j])).toHaveLength(4);
+    }
+  });
+
+  it('are of 7 pairs at most', () => {
+    expect(() => balancedSplits(8)).toThrow('not 1 to 7');
+    expect(() => balancedSplits(0)).toThrow('not 1 to 7');
+  });
+});
+
+describe('slicedFloor', () => {
+  const stack = (count: number, step: number) => ({
+    count,
+    width: 16,
+    height: 16,
+    channels: 1,
+    pixels: normals(count * 256, step),
+  });
+  const levelsOf = (count: number, step: number, total: number) =>
+    pyramidPatches(stack(count, step), (stream) => new Random(step, 'evaluation', (stream + 1) >> 1), total);
+
+  it('is what two draws are apart on average, and steadier than one split', () => {
+    const floors = Array.from({ length: 8 }, (_, i) =>
+      slicedFloor(levelsOf(24, 200 + i, 480), () => new Random(1, 'evaluation')),
+    );
+    const single = Array.from({ length: 24 }, (_, i) => {
+      const [a, b] = [levelsOf(12, 300 + i, 240), levelsOf(12, 400 + i, 240)];
+      return slicedWasserstein(a[0], b[0], new Random(1, 'evaluation'), 0, 64).value;
+    });
+    expect(floors[0].splits).toBe(8);
+    const values = floors.map((floor) => floor.values[0]);
+    expect(Math.abs(mean(values) / mean(single) - 1)).toBeLessThan(0.1);
+    const variation = (each: number[]) => Math.sqrt(mean(each.map((value) => (value / mean(each) - 1) ** 2)));
+    expect(variation(values)).toBeLessThan(0.7 * variation(single));
   });
 });
 

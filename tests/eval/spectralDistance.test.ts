@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { ringPartition } from '../../src/eval/bands.ts';
+import { resampledMeans } from '../../src/eval/bootstrap.ts';
 import { ROUNDING_POWER } from '../../src/eval/imageStack.ts';
 import { compareSpectra } from '../../src/eval/setSpectra.ts';
 import {
   columnMeans,
+  comparableBands,
   logSpectralDistance,
+  type PowerPair,
   powerRatiosDb,
   spectralIntervals,
   splitHalfFloor,
@@ -19,6 +22,8 @@ const noise = (count: number, step: number, size = 24) => ({
   channels: 1,
   pixels: Float64Array.from(new Random(4, 'synthetic', step).normals(count * size * size)),
 });
+
+const ratiosDb = (pair: PowerPair, rounding = 0) => powerRatiosDb(pair, rounding, comparableBands(pair, rounding));
 
 /** The 3×3 binomial filter, around the edges. */
 function blurred(stack: ReturnType<typeof noise>) {
@@ -73,6 +78,68 @@ describe('compareSpectra', () => {
     expect(compareSpectra(a, a, new Random(1, 'evaluation')).lsdDb).toBe(0);
   });
 
+  it('resamples the sets independently, and has no interval below 16 images a side', () => {
+    const set = noise(24, 4);
+    const { rings, lsdDb, lsdIntervalDb, slopes } = compareSpectra(set, set, new Random(1, 'evaluation'));
+    expect(lsdDb).toBe(0);
+    // One set twice: resampled alike, its Δ would always be 0.
+    for (const ring of rings) expect(ring.deltaDbHigh - ring.deltaDbLow).toBeGreaterThan(2 * ring.samplingDb);
+    expect(lsdIntervalDb[1]).toBeGreaterThan(0);
+    expect(slopes.generated.interval).not.toEqual(slopes.reference.interval);
+    const few = compareSpectra(noise(15, 5), set, new Random(1, 'evaluation'));
+    expect(few.lsdIntervalDb).toEqual([Number.NaN, Number.NaN]);
+    expect(few.rings[0].deltaDbLow).toBeNaN();
+    expect(few.slopes.generated.interval[0]).toBeNaN();
+    expect(few.slopes.reference.interval[0]).toBeLessThan(few.slopes.reference.value);
+  });
+
+  it('expects of chance what sets of these two sizes give, whatever the halves have', () => {
+    for (const [n, m] of [
+      [6, 30],
+      [90, 30],
+    ]) {
+      const { rings, floor } = compareSpectra(noise(n, 7), noise(m, 8), new Random(1, 'evaluation'));
+      rings.forEach(({ samplingDb }, b) => {
+        expect(samplingDb / floor!.ratiosDb[b]).toBeCloseTo(Math.sqrt((1 / n + 1 / m) / (2 / 15)), 12);
+      });
+    }
+  });
+
+  it('compares the same rings for the distance, its floor and its interval, whatever single halves are like', () => {
+    // Waves of 3 cycles in two of 20 images: more power than rounding on the whole, not in every half.
+    const quiet = (step: number) => {
+      const random = new Random(step, 'synthetic');
+      const pixels = new Uint8Array(20 * 256).fill(128);
+      for (const image of [0, 7]) {
+        for (let i = 0; i < 256; i++) {
+          pixels[256 * image + i] = 128 + Math.round(4 * Math.cos((2 * Math.PI * 3 * (i % 16)) / 16) + random.normal());
+        }
+      }
+      return { count: 20, width: 16, height: 16, channels: 1, pixels };
+    };
+    const { comparedRings, lsdDb, floor, lsdIntervalDb, rings } = compareSpectra(
+      quiet(1),
+      quiet(2),
+      new Random(1, 'evaluation'),
+    );
+    const compared = rings.filter(({ kind, deltaDb }) => kind === 'ring' && !Number.isNaN(deltaDb));
+    expect(compared).toHaveLength(comparedRings);
+    expect(comparedRings).toBeGreaterThan(1);
+    expect(comparedRings).toBeLessThan(7);
+    expect(lsdDb).toBeCloseTo(
+      Math.sqrt(compared.reduce((sum, ring) => sum + ring.deltaDb ** 2, 0) / comparedRings),
+      12,
+    );
+    const squares = rings.map(({ kind }, b) => (kind === 'ring' ? floor!.ratiosDb[b] ** 2 : Number.NaN));
+    const finite = squares.filter((square) => !Number.isNaN(square));
+    expect(finite).toHaveLength(comparedRings);
+    expect(floor!.lsdDb).toBeCloseTo(Math.sqrt(finite.reduce((sum, square) => sum + square, 0) / comparedRings), 12);
+    for (const { deltaDbLow, deltaDbHigh, samplingDb } of compared) {
+      for (const value of [deltaDbLow, deltaDbHigh, samplingDb]) expect(value).not.toBeNaN();
+    }
+    for (const end of lsdIntervalDb) expect(end).not.toBeNaN();
+  });
+
   it('has no floor for three reference images, and still a value', () => {
     const { floor, lsdDb, rings } = compareSpectra(noise(2, 5), noise(3, 6), new Random(1, 'evaluation'));
     expect(floor).toBeUndefined();
@@ -84,12 +151,12 @@ describe('compareSpectra', () => {
 describe('powerRatiosDb', () => {
   it('takes powers below rounding as rounding, and compares nothing where both are near it', () => {
     const pair = { generated: [1, 0, 5 * ROUNDING_POWER, 0], reference: [0.1, 1, 2 * ROUNDING_POWER, 0] };
-    const [above, vanished, near, empty] = powerRatiosDb(pair, ROUNDING_POWER);
+    const [above, vanished, near, empty] = ratiosDb(pair, ROUNDING_POWER);
     expect(above).toBeCloseTo(10, 12);
     expect(vanished).toBeCloseTo(10 * Math.log10(ROUNDING_POWER), 12);
     expect([near, empty]).toEqual([Number.NaN, Number.NaN]);
-    expect(powerRatiosDb(pair, 0)[1]).toBe(Number.NEGATIVE_INFINITY);
-    expect(powerRatiosDb(pair, 0)[3]).toBeNaN();
+    expect(ratiosDb(pair)[1]).toBe(Number.NEGATIVE_INFINITY);
+    expect(ratiosDb(pair)[3]).toBeNaN();
   });
 });
 
@@ -97,7 +164,13 @@ describe('splitHalfFloor', () => {
   it('falls with the square root of the number of images, and is what two other draws differ by', () => {
     const [{ bands, powers }] = bandPowers(noise(1600, 7), [ringPartition(24, 24)]);
     const floor = (count: number, step: number) =>
-      splitHalfFloor(bands, powers.subarray(0, count * bands.length).slice(), 0, new Random(step, 'evaluation'))!;
+      splitHalfFloor(
+        bands,
+        powers.subarray(0, count * bands.length).slice(),
+        0,
+        bands.map(() => true),
+        new Random(step, 'evaluation'),
+      )!;
     const [small, large] = [floor(100, 0), floor(1600, 1)];
     expect([small.images, large.images]).toEqual([50, 800]);
     expect(small.lsdDb / large.lsdDb).toBeGreaterThan(3.2);
@@ -105,9 +178,7 @@ describe('splitHalfFloor', () => {
     const draws = Array.from({ length: 16 }, (_, draw) => {
       const part = (i: number) =>
         columnMeans(powers.slice(i * 50 * bands.length, (i + 1) * 50 * bands.length), bands.length);
-      return (
-        logSpectralDistance(bands, powerRatiosDb({ generated: part(2 * draw), reference: part(2 * draw + 1) }, 0)) ** 2
-      );
+      return logSpectralDistance(bands, ratiosDb({ generated: part(2 * draw), reference: part(2 * draw + 1) })) ** 2;
     });
     const typical = Math.sqrt(draws.reduce((sum, value) => sum + value, 0) / draws.length);
     expect(small.lsdDb / typical).toBeGreaterThan(0.75);
@@ -115,7 +186,42 @@ describe('splitHalfFloor', () => {
   });
 });
 
+describe('splitHalfFloor of rings near rounding', () => {
+  it('is over the rings it is told, though some halves have nothing there and others have', () => {
+    // The second ring is above 10 times rounding only where both of its images fall in one half, the third never asked for.
+    const bands = ringPartition(8, 8).bands.slice(1, 4);
+    const random = new Random(5, 'synthetic');
+    const powers = Float64Array.from({ length: 8 * 3 }, (_, i) =>
+      i % 3 === 1 ? (i < 6 ? 36e-6 : 1e-6) : 0.5 + random.uniform(),
+    );
+    const { lsdDb, ratiosDb } = splitHalfFloor(bands, powers, 1e-6, [true, true, false], new Random(0, 'evaluation'))!;
+    expect([...ratiosDb].map(Number.isNaN)).toEqual([false, false, true]);
+    expect(lsdDb).toBeCloseTo(Math.sqrt((ratiosDb[0] ** 2 + ratiosDb[1] ** 2) / 2), 12);
+  });
+});
+
 describe('spectralIntervals', () => {
+  const intervalsOf = (
+    bands: ReturnType<typeof ringPartition>['bands'],
+    sets: { generated: Float64Array; reference: Float64Array },
+    random: Random,
+  ) => {
+    const [means, resampled] = [
+      columnMeans,
+      (rows: Float64Array, columns: number) => resampledMeans(rows, columns, random),
+    ].map((statistic) => ({
+      generated: statistic(sets.generated, bands.length),
+      reference: statistic(sets.reference, bands.length),
+    }));
+    return spectralIntervals(
+      bands,
+      means,
+      resampled,
+      0,
+      bands.map(() => true),
+    );
+  };
+
   it('cover the true Δ and the true LSD in about 95 of 100 draws', () => {
     // Exponential powers, as of single modes; the generated set's truly lie 0, 0.5 and 1 dB higher.
     const bands = ringPartition(8, 8).bands.slice(1, 4);
@@ -128,7 +234,7 @@ describe('spectralIntervals', () => {
       const draw = (gains: number[]) =>
         Float64Array.from({ length: count * 3 }, (_, i) => -Math.log(1 - random.uniform()) * 10 ** (gains[i % 3] / 10));
       const sets = { generated: draw(truth), reference: draw([0, 0, 0]) };
-      const { ratiosDb, lsdDb } = spectralIntervals(bands, sets, 0, random);
+      const { ratiosDb, lsdDb } = intervalsOf(bands, sets, random);
       covered += ratiosDb.filter(([low, high], b) => low <= truth[b] && truth[b] <= high).length;
       lsdCovered += Number(lsdDb[0] <= lsd && lsd <= lsdDb[1]);
     }
@@ -150,10 +256,10 @@ describe('spectralIntervals', () => {
       const draw = (gainDb: number) =>
         Float64Array.from({ length: count * 31 }, () => -Math.log(1 - random.uniform()) * 10 ** (gainDb / 10));
       const sets = { generated: draw(lsd), reference: draw(0) };
-      const [low, high] = spectralIntervals(bands, sets, 0, random).lsdDb;
+      const [low, high] = intervalsOf(bands, sets, random).lsdDb;
       covered += Number(low <= lsd && lsd <= high);
       const own = { generated: columnMeans(sets.generated, 31), reference: columnMeans(sets.reference, 31) };
-      ownLsd += logSpectralDistance(bands, powerRatiosDb(own, 0)) / trials;
+      ownLsd += logSpectralDistance(bands, ratiosDb(own)) / trials;
     }
     expect(ownLsd).toBeGreaterThan(1.05 * lsd);
     expect(covered / trials).toBeGreaterThanOrEqual(0.88);

@@ -27,7 +27,7 @@ describe('makePeriodogram', () => {
     const mean = image.reduce((sum, value, i) => sum + weight(i) * value, 0) / total;
     const power = makePeriodogram(width, height)(image);
     for (let ky = 0; ky < height; ky++) {
-      for (let kx = 0; kx < width; kx++) {
+      for (let kx = 0; kx <= width / 2; kx++) {
         let [re, im] = [0, 0];
         image.forEach((value, i) => {
           const angle = -2 * Math.PI * ((kx * (i % width)) / width + (ky * Math.floor(i / width)) / height);

@@ -8,7 +8,6 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateImages } from '../../scripts/evaluateImages.ts';
 import { UsageError } from '../../src/errors.ts';
-import { SET_METRICS } from '../../src/eval/imageSets.ts';
 import { type EvaluationResult, parseJson } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
 
@@ -38,7 +37,7 @@ async function evaluate(options: Record<string, unknown>): Promise<string[]> {
   const hear = vi.spyOn(console, 'error').mockImplementation((line: string) => void said.push(line));
   vi.spyOn(console, 'log').mockImplementation(() => {});
   vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-  const defaults = { generated: 'a', paired: false, metrics: SET_METRICS.join(), seed: 0 };
+  const defaults = { generated: 'a', paired: false, seed: 0 };
   try {
     await evaluateImages.handler({ ...defaults, ...options });
   } finally {
@@ -82,9 +81,9 @@ describe('evaluate images', () => {
     expect(err).toContain('skipped 1 of 8 files');
     expect(err).toContain('coverage is left out');
     expect(code).toBe(0);
-    expect(out).toMatch(/lsd_r7_n7_db +[\d.]+ +\[/);
+    expect(out).toMatch(/lsd_r7_n7_db +[\d.]+/);
     const { metrics, rings } = await read('sets/out.json');
-    expect(metrics).toMatchObject({ images_generated: 7, images_reference: 5, fwd_haar1_n7: expect.any(Number) });
+    expect(metrics).toMatchObject({ images_generated: 7, images_reference: 5, fwd_haar1_c3_n7: expect.any(Number) });
     expect(rings).toHaveLength(8);
     const refused = await launch('--generated', 'a', '--reference', 'large', '--out', 'refused.json');
     expect(refused.err.trim()).toBe(
@@ -113,6 +112,7 @@ describe('evaluate images', () => {
     [{ reference: 'mixed' }, '--reference: 0.png is 20x13, 1.png is 24x24; bring all to one size with --size'],
     [{ reference: 'one' }, '--reference has 1 image; a set needs at least 2 (--paired compares image by image)'],
     [{ reference: 'b', paired: true }, '7 generated, 5 reference images, "5.png" has no partner'],
+    [{ reference: 'grey', paired: true, metrics: 'fwd' }, '--metrics are of sets; --paired always measures the same'],
     [{ reference: 'b', size: '0x4' }, '--size 0x4: expected N or WIDTHxHEIGHT'],
     [{ reference: 'b', metrics: 'fid' }, '"fid" is none of spectrum, fwd, swd'],
     [{ reference: 'b', seed: -1 }, '--seed -1: expected a whole number'],

@@ -40,7 +40,7 @@ describe('evaluate noise', () => {
     expect(one.err).not.toContain('unexpected');
     expect(one.code).toBe(0);
     const result = await readEvaluation(join(out, 'noise.json'));
-    expect(result?.metrics['noise_basic_s0.1_m2_clean_psnr_final_db']).toBeGreaterThan(0);
+    expect(result?.metrics['noise_basic_s0.1_16x12px_adam6_m2_clean_psnr_final_db']).toBeGreaterThan(0);
     expect(result?.bands?.[0]).toMatchObject({ encoding: 'gaussian', sigma: 0.1, modes: 1 });
     expect(await readFile(join(out, 'noise.html'), 'utf8')).toContain(`npm run evaluate -- noise --image ${photo}`);
     const other = await run(
@@ -56,6 +56,8 @@ describe('evaluate noise', () => {
       ...tiny,
     );
     expect(other.code).toBe(0);
+    const gradientDescent = await readEvaluation(join(out, 'noise.json'));
+    expect(gradientDescent?.metrics['noise_none_s0.1_16x12px_gd6_m2_clean_psnr_final_db']).toBeGreaterThan(0);
   });
 
   it('refuses what makes no sense, in one line', async () => {
@@ -99,6 +101,12 @@ describe('Ctrl-C', () => {
   });
 });
 
+/** The newest event file of a folder. */
+async function logged(path: string): Promise<string> {
+  const names = (await readdir(path)).filter((name) => name.startsWith('events.')).sort();
+  return readFile(join(path, names.at(-1)!), 'latin1');
+}
+
 describe('evaluate perturb, and noise of runs', () => {
   it('measure a trained generator, and how much noise it learned', async () => {
     const experiment = experimentSchema.parse({
@@ -130,7 +138,10 @@ describe('evaluate perturb, and noise of runs', () => {
     };
     await evaluatePerturb.handler({ run: clean, checkpoint: 'latest', ...options });
     const { metrics = {}, bands = [] } = (await readEvaluation(join(clean, 'eval', 'perturb.json'))) ?? {};
-    expect(metrics['perturb_latent_0.1_n2_change_4-8']).toBeGreaterThan(metrics['perturb_latent_0.01_n2_change_4-8']);
+    const latent = (size: number, band = '4-8') => metrics[`perturb_latent_${size}_n2x1_change_${band}`];
+    expect(latent(0.1)).toBeGreaterThan(latent(0.01));
+    expect(latent(0.1, 'corner')).toBeGreaterThan(latent(0.01, 'corner'));
+    expect(await logged(join(clean, 'eval', 'perturb'))).toContain('evaluation/perturb_latent_0.1_n2x1_change_4-8');
     const jitter = bands.filter(({ perturbation }) => perturbation === 'jitter');
     expect(jitter.some(({ predictedTransfer }) => Number(predictedTransfer) > 0)).toBe(true);
 
@@ -142,15 +153,31 @@ describe('evaluate perturb, and noise of runs', () => {
     expect(perturbed?.protocol).toContain('2 training images, 2 random disturbances of each');
     const summary = JSON.parse(await readFile(join(clean, 'eval', 'summary.json'), 'utf8'));
     expect(summary).toMatchObject(perturbed!.metrics);
-    const events = (await readdir(join(clean, 'eval'))).find((name) => name.startsWith('events.'))!;
-    const logged = await readFile(join(clean, 'eval', events), 'latin1');
-    expect(logged).toContain('evaluation/perturb_jitter_0.25_n2_change_4-8');
+    expect(await logged(join(clean, 'eval'))).toContain('evaluation/perturb_jitter_0.25_n2x2_change_4-8');
+
+    // Fewer disturbances of the same checkpoint do not replace more; as many do.
+    await evaluatePerturb.handler({ run: clean, checkpoint: 'latest', ...options, repeats: 3 });
+    const study = await readFile(join(clean, 'eval', 'perturb.json'), 'utf8');
+    await evaluate.handler({ run: clean, checkpoint: 'latest', disturbed: 4 });
+    expect(await readFile(join(clean, 'eval', 'perturb.json'), 'utf8')).toBe(study);
+    const kept = JSON.parse(await readFile(join(clean, 'eval', 'summary.json'), 'utf8'));
+    expect(kept).toMatchObject(JSON.parse(study).metrics);
+    expect(Object.keys(kept).some((name) => name.includes('_n2x2_'))).toBe(false);
+    await evaluate.handler({ run: clean, checkpoint: 'latest', disturbed: 6 });
+    const replaced = await readEvaluation(join(clean, 'eval', 'perturb.json'));
+    expect(replaced?.metrics).toHaveProperty('perturb_jitter_0.25_n2x3_change_4-8');
     await report.handler({ run: clean, checkpoint: 'latest' });
-    expect(await readFile(join(clean, 'report.html'), 'utf8')).toContain('What small disturbances change');
+    const page = await readFile(join(clean, 'report.html'), 'utf8');
+    expect(page).toContain('What small disturbances change');
+    expect(page).toContain('alt="photo.png, 4–8"');
+    expect(page).not.toContain('Noise learned');
 
     await evaluateNoise.handler({ clean, noisy });
     const dataset = await readEvaluation(join(noisy, 'eval', 'dataset_noise.json'));
     expect(dataset?.bands?.every(({ noiseGain, noiseCopy }) => Number(noiseGain) >= Number(noiseCopy) ** 2)).toBe(true);
+    expect(await logged(join(noisy, 'eval', 'dataset_noise'))).toContain('evaluation/dataset_noise_s0.1_n2_gain_4-8');
+    await report.handler({ run: noisy, checkpoint: 'latest' });
+    expect(await readFile(join(noisy, 'report.html'), 'utf8')).toContain('Noise learned from the training images');
     await expect(evaluateNoise.handler({ clean: noisy, noisy: clean })).rejects.toThrow(
       /--clean: that run was trained with/,
     );

@@ -14,6 +14,7 @@ import { train } from '../../src/train/loop.ts';
 import { readMetrics } from '../../src/train/metricsLog.ts';
 import { openModel } from '../../src/train/model.ts';
 import { RunFolder } from '../../src/train/runFolder.ts';
+import { stepsBetweenSamples } from '../../src/train/schedule.ts';
 import { initialState } from '../../src/train/state.ts';
 import { applyGradients, lossAndGradients, updateNumbers } from '../../src/train/step.ts';
 import { availableEngines } from '../support/engines.ts';
@@ -220,6 +221,18 @@ describe('training', () => {
     expect(Object.keys(tensors).length).toBeGreaterThan(10);
     for (const { data } of Object.values(tensors))
       expect(Array.from(data as Float32Array).every(Number.isFinite)).toBe(true);
+  });
+
+  it('measures every so many images where asked, those of a whole batch in each step', async () => {
+    const experiment = await loadExperiment(undefined, [...small, 'train.sampleEveryImages=19']);
+    const { path } = await start(experiment, blobs(10));
+    const sampled = (await readMetrics(join(path, 'metrics.jsonl'))).filter(
+      (entry) => 'reconstruction/psnr_db' in entry,
+    );
+    // Batches of 4: 19 images are nearly 5 steps; the last step is always measured.
+    expect(sampled.map(({ step }) => step)).toEqual([5, 10, 12]);
+    expect(stepsBetweenSamples({ sampleEverySteps: 7, sampleEveryImages: 3 }, 10)).toBe(1);
+    expect(stepsBetweenSamples({ sampleEverySteps: 7 }, 10)).toBe(7);
   });
 
   it('refuses a checkpoint of another config or of other images', async () => {

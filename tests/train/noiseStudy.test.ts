@@ -1,7 +1,10 @@
 /** The noise study: fields beside each other don't meet, theory is met where it applies, the result holds together. */
+import { join } from 'node:path';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { loadExperiment } from '../../src/config/load.ts';
 import { startEngine } from '../../src/engine/engine.ts';
+import { FLOAT32_ROUNDING_POWER, ROUNDING_POWER } from '../../src/eval/imageStack.ts';
 import type { BandNoiseWithIntervals } from '../../src/eval/noise.ts';
 import { noisePage } from '../../src/eval/noisePage.ts';
 import { noiseResult } from '../../src/eval/noiseResult.ts';
@@ -13,8 +16,9 @@ import { tf } from '../../src/tf.ts';
 import { type Optimizer, trainNoiseFits } from '../../src/train/noiseFits.ts';
 import { differencePictures } from '../../src/train/noisePictures.ts';
 import { noiseDraw, runNoiseStudy, stepsDrawn } from '../../src/train/noiseStudy.ts';
-import { imageOfSpectrum } from '../../src/train/studyImage.ts';
+import { imageOfFile, imageOfSpectrum } from '../../src/train/studyImage.ts';
 import { availableEngines } from '../support/engines.ts';
+import { temporaryFolder } from './temporaryFolder.ts';
 
 const settings = [
   'objective=fit',
@@ -31,6 +35,7 @@ const image = (size: number): StudyImage => ({
   width: size,
   height: size,
   values: new Random(0, 'synthetic').uniforms(size * size * 3, 0, 1),
+  rounding: 0,
 });
 
 async function lastFits(
@@ -148,10 +153,14 @@ describe('the noise study', () => {
     }
     const without = Object.keys(result.metrics).filter((name) => !(name in result.intervals!));
     expect(without.filter((name) => !/wiener|crossing|_s0_|peak_step/.test(name))).toEqual([]);
-    const last = result.metrics['noise_gaussian_s0.2_m3_clean_psnr_final_db'];
-    const peak = result.metrics['noise_gaussian_s0.2_m3_clean_psnr_peak_db'];
-    expect(peak - last).toBeCloseTo(result.metrics['noise_gaussian_s0.2_m3_clean_psnr_drop_db'], 10);
-    expect(result.metrics.noise_basic_impulse_n2_peak).toBeTypeOf('number');
+    const clean = (what: string) => result.metrics[`noise_gaussian_s0.2_16x12px_adam20_m3_clean_psnr_${what}_db`];
+    expect(clean('peak') - clean('final')).toBeCloseTo(clean('drop'), 10);
+    expect(result.metrics['noise_basic_16x12px_adam20_impulse_a0.5_n2_peak']).toBeTypeOf('number');
+    expect(result.metrics['noise_s0.2_16x12px_wiener_psnr_db']).toBeGreaterThan(0);
+    expect(result.protocol).toContain(
+      '1 × 24 relu units, linear output, encodings basic, gaussian frequencies 8 sigma 2; learning rate',
+    );
+    expect(result.protocol).toContain('seed 0');
     // bias² and variance of all bands are the MSE against the clean image, on average.
     const parts = data.studies[1].levels[1].trajectory.at(-1)!;
     const mse = parts.bands.reduce((sum, band) => sum + band.biasSquaredMse + band.varianceMse, 0);
@@ -162,6 +171,77 @@ describe('the noise study', () => {
     expect(page).not.toContain('NaN');
     expect(page.match(/<svg/g)!.length).toBeGreaterThan(6);
     expect(page).not.toMatch(/(src|href)="http/);
+  });
+
+  it('compares every fit with the noisy image it was trained on', async () => {
+    await startEngine('auto');
+    const frozen = ['train.steps=1', 'train.learningRate=1e-12'];
+    const experiment = await loadExperiment(undefined, [...settings, ...frozen]);
+    const { values } = image(12);
+    const { studies } = await runNoiseStudy({
+      image: image(12),
+      experiment,
+      encodings: [experiment.model.encoding],
+      sigmas: [0.1, 0.5],
+      draws: 3,
+      optimizer: 'gd',
+      impulses: 0,
+      impulseAmplitude: 1,
+    });
+    const [{ levels, lastCleanFit }] = studies;
+    // Nothing moves: all fits are the untrained field, and their targets alone differ.
+    for (const { sigma, trajectory } of levels) {
+      const expected = [0, 1, 2].map((draw) => {
+        const noise = noiseDraw(experiment.seed, draw, values.length);
+        const squares = lastCleanFit.map((fit, i) => (fit - values[i] - sigma * noise[i]) ** 2);
+        return -10 * Math.log10(squares.reduce((sum, square) => sum + square, 0) / squares.length);
+      });
+      trajectory.at(-1)!.psnrNoisyDbOfDraws.forEach((psnr, draw) => {
+        expect(psnr).toBeCloseTo(expected[draw], 3);
+      });
+      expect(Math.abs(expected[1] - expected[0])).toBeGreaterThan(0.01);
+    }
+  });
+
+  it('has no transfer where an image holds nothing but rounding, and says so', async () => {
+    await startEngine('auto');
+    const experiment = await loadExperiment(undefined, [...settings, 'data.size=16', 'train.steps=2']);
+    // One slow wave: what lies above 4 cycles per image is the rounding to 8 bits.
+    const wave = (i: number) => Math.round(127 + 100 * Math.cos((2 * Math.PI * (Math.floor(i / 3) % 16)) / 16));
+    const data = await runNoiseStudy({
+      image: {
+        ...image(16),
+        values: Float32Array.from({ length: 768 }, (_, i) => wave(i) / 255),
+        rounding: ROUNDING_POWER,
+      },
+      experiment,
+      encodings: [experiment.model.encoding],
+      sigmas: [0.1],
+      draws: 2,
+      optimizer: 'gd',
+      impulses: 0,
+      impulseAmplitude: 1,
+    });
+    const { metrics, bands = [], rings = [], notes = [], wiener, kernels } = noiseResult(data);
+    const known = (band: object) => 'transfer' in band && Number.isFinite(band.transfer);
+    expect(bands.filter(known).map(({ name }) => name)).toEqual(['dc', '1-2']);
+    expect(rings.filter(known).map(({ name }) => name)).toEqual(['dc', '1-2']);
+    expect(wiener[0].bands.filter(known).map(({ name }) => name)).toEqual(['dc', '1-2']);
+    expect(kernels[0].bands.map(({ flow }) => known(flow[9]))).toEqual([true, true, false, false, false]);
+    expect(Object.keys(metrics).filter((name) => name.includes('_transfer_'))).toHaveLength(2);
+    expect(metrics['noise_gaussian_s0.1_16px_gd2_m2_noise_gain_4-8']).toBeTypeOf('number');
+    expect(notes).toEqual([expect.stringMatching(/^transfer is left out of 2-4, 4-8, corner: .*rounding/)]);
+    const page = noisePage(data, await differencePictures(data), '');
+    expect(page).toContain('No T in 2-4, 4-8, corner');
+    expect(page).not.toContain('NaN');
+  });
+
+  it('knows how its image was rounded: a file to 8 bits, a random field to floats', async () => {
+    const experiment = await loadExperiment(undefined, settings);
+    const path = join(await temporaryFolder(), 'grey.png');
+    await sharp({ create: { width: 12, height: 12, channels: 3, background: '#808080' } }).toFile(path);
+    expect((await imageOfFile(path, experiment)).rounding).toBe(ROUNDING_POWER);
+    expect(imageOfSpectrum(experiment, 2).rounding).toBe(FLOAT32_ROUNDING_POWER);
   });
 
   it('uses the same draws of white noise at every level', () => {

@@ -5,7 +5,7 @@ import { startEngine } from '../../src/engine/engine.ts';
 import { octavePartition } from '../../src/eval/bands.ts';
 import { planeSpectra } from '../../src/eval/noise.ts';
 import { BandChanges } from '../../src/eval/perturb.ts';
-import { perturbationsResult } from '../../src/eval/perturbStudyData.ts';
+import { isLarger, perturbationsResult } from '../../src/eval/perturbStudyData.ts';
 import { predictJitter } from '../../src/eval/theory/jitter.ts';
 import { fullView } from '../../src/grid.ts';
 import { initGenerator, makeGenerator } from '../../src/models/generator.ts';
@@ -24,25 +24,27 @@ beforeAll(async () => {
 });
 
 describe('coordinate jitter of a field', () => {
-  it('changes a band-limited periodic image as the closed form says, in every band', async () => {
+  it.each([
+    { width: 32, height: 32 },
+    { width: 48, height: 16 },
+  ])('changes a band-limited periodic image as the closed form says, in every band, $width×$height', async (shape) => {
+    const { width, height } = shape;
     const random = new Random(0, 'synthetic');
     // Whole frequencies below Nyquist: the DFT of the pixels is all there is.
-    const frequencies = Float64Array.from({ length: 40 }, () => random.integer(19) - 9);
-    const field = randomField({
-      hidden: [],
-      output: 'linear',
-      encoding: { kind: 'fourier', frequencies },
-      trainingSize: 32,
-    });
-    const partition = octavePartition(32, 32);
+    const frequencies = Float64Array.from({ length: 40 }, () => random.integer(15) - 7);
+    const field = {
+      ...randomField({ hidden: [], output: 'linear', encoding: { kind: 'fourier', frequencies } }),
+      training: fullView(width, height),
+    };
+    const partition = octavePartition(width, height);
     const [before] = await renderImagesFloat(field, field.training);
-    const power = new Float64Array(32 * 32);
-    const spectra = (image: Float32Array) => planeSpectra(image, { width: 32, height: 32, channels: 3 });
+    const power = new Float64Array(width * height);
+    const spectra = (image: Float32Array) => planeSpectra(image, { ...shape, channels: 3 });
     for (const { re, im } of spectra(before)) {
       for (let k = 0; k < power.length; k++) power[k] += re[k] ** 2 + im[k] ** 2;
     }
     const predicted = predictJitter(power, partition, 0.6);
-    const changes = new BandChanges(32, 32);
+    const changes = new BandChanges(width, height);
     for (let draw = 0; draw < 150; draw++) {
       const after = await jittered(field, 0.6, new Random(draw, 'disturbances'));
       changes.add(0, spectra(before), spectra(after));
@@ -54,7 +56,7 @@ describe('coordinate jitter of a field', () => {
       expect(band.relativeChange / predicted.relativeChange[b]).toBeCloseTo(1, 1);
       expect(band.transfer).toBeCloseTo(predicted.transfer[b], 1);
     }
-    expect(compared).toBeGreaterThan(1);
+    expect(compared).toBeGreaterThan(0);
     disposeFields(field);
   });
 });
@@ -113,6 +115,33 @@ describe('disturbances of a run', () => {
       expect(entry.toCyclesPerPixel).toBeGreaterThanOrEqual(entry.fromCyclesPerPixel);
     }
     disposeModel(model);
+  });
+
+  it('have no change, measured or predicted, in bands that hold nothing but rounding, and none in metrics', async () => {
+    const model = fitOf(2);
+    const { 'field.1.kernel': kernel, 'field.1.bias': bias } = model.parameters;
+    // Grey, and detail as faint as 32-bit floats resolve.
+    model.parameters['field.1.kernel'] = tf.mul(kernel, 1e-7);
+    model.parameters['field.1.bias'] = tf.fill(bias.shape, 0.5);
+    tf.dispose([kernel, bias]);
+    const study = await perturbRun(model, { ...options, images: 2 });
+    const jitter = study.perturbations.find(({ kind }) => kind === 'jitter')!;
+    for (const { name, relativeChange, predictedRelativeChange, predictedTransfer } of jitter.bands) {
+      for (const value of [relativeChange, predictedRelativeChange, predictedTransfer])
+        expect(Number.isNaN(value), name).toBe(name !== 'dc');
+    }
+    const { metrics, notes } = perturbationsResult(study);
+    expect(Object.keys(metrics).every((name) => name.endsWith('_change_dc'))).toBe(true);
+    expect(notes).toHaveLength(1);
+    disposeModel(model);
+  });
+
+  it('are more than others where the checkpoint is the same and there are more of them', () => {
+    const study = { step: 7, images: 8, repeats: 3, seed: 0 };
+    expect(isLarger(study, 7, 23)).toBe(true);
+    expect(isLarger(study, 7, 24)).toBe(false);
+    expect(isLarger(study, 8, 1)).toBe(false);
+    expect(isLarger(undefined, 7, 1)).toBe(false);
   });
 
   it('of one image do not depend on which others are disturbed, and have intervals over repeats', async () => {

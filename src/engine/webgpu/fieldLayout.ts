@@ -2,8 +2,8 @@
  * How the field kernels lay out memory: every width padded, so that inner loops have no edges.
  *
  * Packed weights of one field, layer after layer: kernel [hidden + features, outputs], bias [outputs] and, after the
- * first layer, the hidden part's transpose [outputs, hidden], which the backward pass reads as the forward pass reads the
- * kernel. Padding is zero. Packed gradients are the same without the transposes.
+ * first layer, the hidden part's transpose [outputs, hidden], of 16 rows at least, which the backward pass reads as the
+ * forward pass reads the kernel. Padding is zero. Packed gradients are the same without the transposes.
  */
 import { type FieldSpec, fieldDimensions } from '../field.ts';
 
@@ -24,6 +24,7 @@ export interface LayerLayout {
   kernel: number;
   bias: number;
   transpose: number;
+  transposeRows: number;
   /** Where its parts begin in a field's packed gradients. */
   kernelGradient: number;
   biasGradient: number;
@@ -63,10 +64,11 @@ export function fieldLayout(spec: FieldSpec, outputUnit = OUTPUT_UNIT): FieldLay
       kernel: weightStride,
       bias: weightStride + kernelSize,
       transpose: weightStride + kernelSize + outputsPadded,
+      transposeRows: pad(outputs, WIDTH_UNIT),
       kernelGradient: gradientStride,
       biasGradient: gradientStride + kernelSize,
     };
-    weightStride += kernelSize + outputsPadded + hiddenPadded * outputsPadded;
+    weightStride += kernelSize + outputsPadded + hiddenPadded * layout.transposeRows;
     gradientStride += kernelSize + outputsPadded;
     before = outputs;
     return layout;

@@ -69,7 +69,7 @@ function packLayer(layer: LayerLayout, l: number): string {
     if (column >= ${outputs}u) { return 0.0; }
     return bias${l}[field * ${outputs}u + column];
   }
-  if (i < ${layer.transpose + hiddenPadded * outputsPadded}u) {
+  if (i < ${layer.transpose + hiddenPadded * layer.transposeRows}u) {
     let row = (i - ${layer.transpose}u) % ${Math.max(1, hiddenPadded)}u;
     let column = (i - ${layer.transpose}u) / ${Math.max(1, hiddenPadded)}u;
     if (row >= ${hidden}u || column >= ${outputs}u) { return 0.0; }

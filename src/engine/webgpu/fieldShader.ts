@@ -58,7 +58,7 @@ interface Pass {
   features: number;
   /** Outputs, and where the matrix [hidden + features, width] and the bias begin in the packed weights. */
   width: number;
-  /** Rows of the matrix in workgroup memory at a time; divides the padded widths. */
+  /** Rows of the matrix in workgroup memory at a time; divides 16, of which all extents are multiples. */
   rows: number;
   matrix: number;
   bias: number;
@@ -86,8 +86,7 @@ const regionAt = (tile: FieldTile, region: string) => (p: number, h: number) => 
 function accumulate(tile: FieldTile) {
   const quads = tile.points / 4;
   return `
-  for (var k0 = 0u; k0 < run.hidden + run.features; k0 += run.rows) {
-    let rows = min(run.rows, run.hidden + run.features - k0);
+  for (var k0 = 0u; k0 < run.hidden + run.features; k0 += rows) {
     for (var i = lane; i < rows * width / 4u; i += THREADS) {
       chunk[i] = weights[field * WEIGHT_VECTORS + (run.matrix + k0 * width) / 4u + i];
     }
@@ -128,14 +127,14 @@ function storeTile(tile: FieldTile) {
 }
 
 /** All hidden layers, one after another. The loop keeps the shader short, whatever the depth. */
-function forwardPasses(spec: FieldSpec, tile: FieldTile, count: number, training: boolean) {
+function forwardPasses(spec: FieldSpec, tile: FieldTile, count: number, training: boolean, extents: string) {
   const keep = (region: string, value: (p: number, h: number) => string) =>
     everyPair((p, h) => `${regionAt(tile, region)(p, h)} = ${value(p, h)};`);
   const keepsDerivative = training && !isPiecewiseLinear(spec.activation);
   return `
   for (var layer = 0u; layer < ${count}u; layer++) {
     let run = FORWARD[layer];
-    let width = run.width;
+    ${extents}
     let ownBias = field * WEIGHT_VECTORS + run.bias / 4u + select(0u, ty, 8u * ty < width);
     let bias0 = weights[ownBias];
     let bias1 = weights[ownBias + width / 8u];
@@ -152,14 +151,14 @@ function forwardPasses(spec: FieldSpec, tile: FieldTile, count: number, training
 }
 
 /** From the deltas of the output, in the tile, back to those of each hidden layer. */
-function backwardPasses(spec: FieldSpec, tile: FieldTile, count: number) {
+function backwardPasses(spec: FieldSpec, tile: FieldTile, count: number, extents: string) {
   const piecewise = isPiecewiseLinear(spec.activation);
   const kept = regionAt(tile, piecewise ? 'run.activations' : 'run.deltas');
   const slope = (p: number, h: number) => (piecewise ? `derivative(${kept(p, h)})` : kept(p, h));
   return `
   for (var layer = 0u; layer < ${count}u; layer++) {
     let run = BACKWARD[layer];
-    let width = run.width;
+    ${extents}
     ${everyPair((p, h) => `c${p}${h} = vec4f(0.0);`)}
     ${accumulate(tile)}
     if (8u * ty < width) {
@@ -225,7 +224,7 @@ function outputDelta(tile: FieldTile, layer: LayerLayout, region: number) {
   const width = layer.outputsPadded;
   return `
   workgroupBarrier();
-  for (var i = lane; i < ${width}u * QUADS; i += THREADS) {
+  for (var i = lane; i < ${layer.transposeRows}u * QUADS; i += THREADS) {
     tile[i] = select(vec4f(0.0), outputs[min(i, CHANNELS * QUADS - 1u)], i < CHANNELS * QUADS);
   }
   workgroupBarrier();
@@ -258,16 +257,22 @@ export function fieldKernel(spec: FieldSpec, mode: FieldMode, perField: boolean,
     };
   });
   const backward = layers.slice(1).map((layer, l): Pass => {
-    const [hidden, width, matrix] = [layer.outputsPadded, layer.hiddenPadded, layer.transpose];
+    const [hidden, width, matrix] = [layer.transposeRows, layer.hiddenPadded, layer.transpose];
     return { ...forward[l], hidden, features: 0, width, rows: rowsAtOnce(width), matrix, bias: 0 };
   });
   const hasHidden = last > 0;
+  // Where all layers are as wide as each other, which is as good as always, the compiler may know how wide.
+  const widths = new Set(forward.map(({ width }) => width));
+  const extents =
+    widths.size === 1
+      ? `const width = ${forward[0].width}u; const rows = ${forward[0].rows}u;`
+      : 'let width = run.width; let rows = run.rows;';
   const body = [
-    hasHidden ? forwardPasses(spec, tile, last, workspace !== undefined) : '',
+    hasHidden ? forwardPasses(spec, tile, last, workspace !== undefined, extents) : '',
     outputLayer(tile, layers[last], mode),
     mode === 'loss' ? SUM_LOSS : '',
     workspace ? outputDelta(tile, layers[last], workspace.outputDelta) : '',
-    workspace && hasHidden ? backwardPasses(spec, tile, last) : '',
+    workspace && hasHidden ? backwardPasses(spec, tile, last, extents) : '',
   ];
   const training = `
 @group(0) @binding(3) var<storage, read> targets: array<f32>;

@@ -5,6 +5,7 @@
  * that gain. What the blur takes, Σ|F|²(1−e^(−4π²τ²|ν|²)), comes back as noise, white because neighbours are
  * independent.
  */
+import { leastEnergies } from '../leastEnergy.ts';
 
 /** e^(−2π²τ²|ν|²), the coherent gain of a mode. */
 export function jitterGain(frequency: number, standardDeviation: number): number {
@@ -12,7 +13,7 @@ export function jitterGain(frequency: number, standardDeviation: number): number
 }
 
 export interface JitterPrediction {
-  /** Per band: Σ|F|²e^(−2π²τ²|ν|²)/Σ|F|². NaN where the band has no energy. */
+  /** Per band: Σ|F|²e^(−2π²τ²|ν|²)/Σ|F|². NaN where the band has no energy but rounding. */
   transfer: Float64Array;
   /** Expected energy of the incoherent part in each mode of the orthonormal DFT: the same in all. */
   noisePerMode: number;
@@ -25,11 +26,13 @@ export interface JitterPrediction {
  *
  * @param power |F_k|² of the orthonormal DFT, [height,width] like `fft2`.
  * @param standardDeviation τ, in pixels.
+ * @param rounding as in `leastEnergies`.
  */
 export function predictJitter(
   power: ArrayLike<number>,
   shape: { width: number; height: number; membership: ArrayLike<number>; bands: { length: number } },
   standardDeviation: number,
+  rounding?: number | 'drawn',
 ): JitterPrediction {
   const { width, height, membership, bands } = shape;
   const zeros = () => new Float64Array(bands.length);
@@ -48,8 +51,9 @@ export function predictJitter(
     }
   }
   const noisePerMode = incoherent / (width * height);
+  const least = leastEnergies(energy, modes, rounding);
   const over = (numerators: Float64Array) =>
-    numerators.map((value, b) => (energy[b] > 0 ? value / energy[b] : Number.NaN));
+    numerators.map((value, b) => (energy[b] > least[b] ? value / energy[b] : Number.NaN));
   return {
     transfer: over(coherent),
     noisePerMode,

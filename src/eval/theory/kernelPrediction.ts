@@ -6,6 +6,7 @@
  */
 import type { BandPartition } from '../bands.ts';
 import { fft2 } from '../fft.ts';
+import { leastEnergies } from '../leastEnergy.ts';
 import { symmetricEigen } from '../symmetricEigen.ts';
 import type { FilterResponse } from './linearModel.ts';
 
@@ -21,13 +22,14 @@ export interface KernelPrediction {
 /**
  * @param kernel [N,N] over the pixels of the partition's image, row by row.
  * @param signal planes s, one per channel, [N] each; all channels share K.
- * @param initial planes f_0 of the untrained field; zero where left out.
+ * @param options.initial planes f_0 of the untrained field; zero where left out.
+ * @param options.rounding of the signal, as power in each mode of the orthonormal DFT.
  */
 export function predictFromKernel(
   kernel: ArrayLike<number>,
   partition: Partition,
   signal: readonly ArrayLike<number>[],
-  initial?: readonly ArrayLike<number>[],
+  { initial, rounding = 0 }: { initial?: readonly ArrayLike<number>[]; rounding?: number } = {},
 ): KernelPrediction {
   const { width, height, membership, bands } = partition;
   const pixels = width * height;
@@ -46,6 +48,11 @@ export function predictFromKernel(
       if (f) start[membership[k]] += s.re[k] * f.re[k] + s.im[k] * f.im[k];
     }
   });
+  const least = leastEnergies(
+    energy,
+    modes.map((count) => count * signal.length),
+    rounding * pixels,
+  );
   /** ‖Π_b v‖² and ⟨v, s−f_0⟩·Re⟨Π_b s, v⟩ of each eigenvector, [n,bands]. */
   const share = new Float64Array(pixels * bands.length);
   const passed = new Float64Array(pixels * bands.length);
@@ -72,7 +79,7 @@ export function predictFromKernel(
         copy += gains[i] * share[at];
         squares += gains[i] ** 2 * share[at];
       }
-      const known = energy[b] > 0;
+      const known = energy[b] > least[b];
       return { transfer: known ? transfer / energy[b] : Number.NaN, copy: copy / modes[b], gain: squares / modes[b] };
     });
   };

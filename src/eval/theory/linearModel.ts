@@ -5,10 +5,11 @@
  * circulant kernel: Fourier modes are its eigenvectors, and t steps of rate η on ½‖f−y‖² from zero draw the fraction
  * g_k(t) = 1 − (1−ηλ_k)^t of mode k, of signal and of noise alike.
  */
+import { leastEnergies } from '../leastEnergy.ts';
 
 /** How a band of a linear fit answers signal and noise. */
 export interface FilterResponse {
-  /** T: the |S|²-weighted mean of the gains. NaN where the signal has no energy in the band. */
+  /** T: the |S|²-weighted mean of the gains. NaN where the signal has no energy in the band but rounding. */
   transfer: number;
   /** C: the mean gain, the fraction of the noise that is copied. */
   copy: number;
@@ -46,12 +47,14 @@ export function flowGain(rateTime: number): number {
  *
  * @param power |S_k|² of the signal, in any unit.
  * @param membership band of each mode.
+ * @param rounding power of rounding in each mode, in the unit of `power`.
  */
 export function filterResponse(
   gains: ArrayLike<number>,
   power: ArrayLike<number>,
   membership: ArrayLike<number>,
   bands: number,
+  rounding = 0,
 ): FilterResponse[] {
   const zeros = () => new Float64Array(bands);
   const [modes, energy, passed, sum, squares] = [zeros(), zeros(), zeros(), zeros(), zeros()];
@@ -63,8 +66,9 @@ export function filterResponse(
     sum[b] += gains[k];
     squares[b] += gains[k] ** 2;
   }
+  const least = leastEnergies(energy, modes, rounding);
   return Array.from({ length: bands }, (_, b) => ({
-    transfer: energy[b] > 0 ? passed[b] / energy[b] : Number.NaN,
+    transfer: energy[b] > least[b] ? passed[b] / energy[b] : Number.NaN,
     copy: sum[b] / modes[b],
     gain: squares[b] / modes[b],
   }));
