@@ -12,8 +12,7 @@ import type { FourierGrid, GridRows } from './gridFeatures.ts';
 /** Kernels name an activation by its place in this list. */
 export const ACTIVATIONS = ['relu', 'leakyRelu', 'gelu', 'sine', 'finer', 'gaussian'] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
-export const PRECISIONS = ['float32', 'mixed'] as const;
-export type Precision = (typeof PRECISIONS)[number];
+export type Precision = 'float32' | 'mixed';
 export type OutputActivation = 'linear' | 'sigmoid';
 
 export interface FieldLayerShape {

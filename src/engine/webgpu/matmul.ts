@@ -132,7 +132,9 @@ export function registerMatmul(backend: WebgpuBackend): void {
     const strideOf = ({ shape }: TensorInfo) => (product(shape.slice(0, -2)) === 1 ? 0 : product(shape.slice(-2)));
     const tiles = Math.ceil(m / TILE) * Math.ceil(n / TILE);
     const most = backend.device.limits.maxComputeWorkgroupsPerDimension;
-    if (product([m, n, k, batches]) === 0 || Math.max(tiles, batches) > most) return undefined;
+    if (product([m, n, k, batches]) === 0) return undefined;
+    // TensorFlow.js's kernels are no way out: one of them is wrong for just such sizes.
+    if (Math.max(tiles, batches) > most) throw new Error(`a product of [${a.shape}] and [${b.shape}] is too large`);
     const wanted = Math.ceil(BUSY_WORKGROUPS / (tiles * batches));
     const mostSlices = Math.max(1, Math.min(wanted, Math.floor(k / SHORTEST_SLICE)));
     const slice = Math.ceil(k / mostSlices / TERMS) * TERMS;

@@ -25,12 +25,16 @@ import { mixedKernel } from '../../../src/engine/webgpu/mixedShader.ts';
 import { webgpuDevice } from '../../../src/engine/webgpu/webgpu.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../../src/tf.ts';
-import { availableEngines } from '../../support/engines.ts';
+import { availableEngines, isRequired } from '../../support/engines.ts';
 import { roundedGradients } from '../../support/slowMixed.ts';
 
 const adapter = availableEngines.includes('webgpu') ? await describeGpu() : undefined;
 const unit = adapter && matrixUnit(adapter);
-if (!unit) console.info(`mixed precision not tested: ${adapter?.name ?? 'no GPU'} has no matrices f16 × f16 → f32`);
+if (!unit) {
+  const line = `mixed precision not tested: ${adapter?.name ?? 'no GPU'} has no matrices f16 × f16 → f32`;
+  if (isRequired('mixed')) throw new Error(`${line}, but CHLADNI_REQUIRE_ENGINES names it`);
+  console.info(line);
+}
 
 const ROUNDING = 2 ** -12;
 const SMOOTH = 8 * ROUNDING;
