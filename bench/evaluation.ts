@@ -6,8 +6,8 @@
  */
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/eval/imageSets.ts';
-import { powerLawField } from '../src/eval/theory/syntheticField.ts';
+import { powerLawField } from '../src/eval/noise/theory/syntheticField.ts';
+import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/metrics/imageSets.ts';
 import { Random } from '../src/random.ts';
 
 const SIZE = 64;

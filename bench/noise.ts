@@ -8,10 +8,10 @@ import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
-import { noisePrefix, noiseResult } from '../src/eval/noiseResult.ts';
-import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/train/noiseDefaults.ts';
-import { runNoiseStudy } from '../src/train/noiseStudy.ts';
-import { imageOfData } from '../src/train/studyImage.ts';
+import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';
+import { noisePrefix, noiseResult } from '../src/eval/noise/noiseResult.ts';
+import { runNoiseStudy } from '../src/eval/noise/noiseStudy.ts';
+import { imageOfData } from '../src/eval/noise/studyImage.ts';
 
 const MUST_SECONDS = 120;
 /** Prints the seconds of each encoding; returns their sum. */

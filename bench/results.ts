@@ -18,11 +18,11 @@ import { messageOf } from '../src/errors.ts';
 import { fullView } from '../src/grid.ts';
 import { makeGridEncoder } from '../src/models/encoding.ts';
 import { makeGenerator } from '../src/models/generator.ts';
-import { CheckpointStore } from '../src/train/checkpoints.ts';
-import { readMetrics } from '../src/train/metricsLog.ts';
-import { checkpointMetadata } from '../src/train/resume.ts';
-import { RunFolder } from '../src/train/runFolder.ts';
-import { readSafetensors, writeSafetensors } from '../src/train/safetensors.ts';
+import { CheckpointStore } from '../src/run/checkpoints.ts';
+import { readMetrics } from '../src/run/metricsLog.ts';
+import { checkpointMetadata } from '../src/run/resume.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
+import { readSafetensors, writeSafetensors } from '../src/run/safetensors.ts';
 import { initialState, stateTensors } from '../src/train/state.ts';
 
 const { values: options } = parseArgs({

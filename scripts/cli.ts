@@ -3,10 +3,10 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { removeTemporaryFiles } from '../src/atomicFile.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { Interrupted, messageOf, RunError, UsageError } from '../src/errors.ts';
-import type { RunFolder } from '../src/train/runFolder.ts';
+import { removeTemporaryFiles } from '../src/files/atomicFile.ts';
+import type { RunFolder } from '../src/run/runFolder.ts';
 
 /** A command: its options, and what it does with them. */
 export interface Command {

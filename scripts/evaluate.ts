@@ -1,7 +1,7 @@
 import { UsageError } from '../src/errors.ts';
-import { evaluateRun } from '../src/train/evaluateRun.ts';
-import { disposeModel, openModel } from '../src/train/model.ts';
-import { RunFolder } from '../src/train/runFolder.ts';
+import { evaluateRun } from '../src/eval/run/evaluateRun.ts';
+import { disposeModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
 import { type Command, checkpointOption, engineForRun, runAsProgram } from './cli.ts';
 import { evaluateImages } from './evaluateImages.ts';
 import { evaluateNoise } from './evaluateNoise.ts';

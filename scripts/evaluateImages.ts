@@ -1,18 +1,19 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { writeFileAtomically } from '../src/atomicFile.ts';
 import { experimentSchema } from '../src/config/schema.ts';
 import { commonSize, imageSizes } from '../src/data/folderSize.ts';
 import type { ImageSet } from '../src/data/imageSet.ts';
 import { loadImages, skippedReport } from '../src/data/loadImages.ts';
 import { UsageError } from '../src/errors.ts';
-import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/eval/imageSets.ts';
-import { imageOf, withFewestChannels } from '../src/eval/imageStack.ts';
-import { PairedImages } from '../src/eval/pairedImages.ts';
-import { type EvaluationResult, stringifyJson } from '../src/eval/result.ts';
-import { fileError } from '../src/fileErrors.ts';
-import { makeFolder } from '../src/makeFolder.ts';
-import { Progress } from '../src/train/progress.ts';
+import { writeFileAtomically } from '../src/files/atomicFile.ts';
+import { fileError } from '../src/files/fileErrors.ts';
+import { makeFolder } from '../src/files/makeFolder.ts';
+import { Progress } from '../src/files/progress.ts';
+import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/metrics/imageSets.ts';
+import { PairedImages } from '../src/metrics/pairedImages.ts';
+import type { EvaluationResult } from '../src/metrics/result.ts';
+import { imageOf, withFewestChannels } from '../src/metrics/signal/imageStack.ts';
+import { stringifyJson } from '../src/run/evaluations.ts';
 import type { Command } from './cli.ts';
 import { printNumbers, printPairedBands, printSpectra } from './evaluationTables.ts';
 

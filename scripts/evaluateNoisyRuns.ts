@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { datasetNoiseResult } from '../src/eval/datasetNoise.ts';
-import { writeEvaluation } from '../src/eval/result.ts';
-import { logEvaluation } from '../src/train/evaluationEvents.ts';
-import { disposeModel, openModel } from '../src/train/model.ts';
-import { compareNoisyRuns } from '../src/train/noisyRuns.ts';
-import { RunFolder } from '../src/train/runFolder.ts';
+import { datasetNoiseResult } from '../src/eval/datasetNoise/datasetNoise.ts';
+import { compareNoisyRuns } from '../src/eval/datasetNoise/noisyRuns.ts';
+import { logEvaluation } from '../src/eval/run/evaluationEvents.ts';
+import { writeEvaluation } from '../src/run/evaluations.ts';
+import { disposeModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
 import { engineForRun } from './cli.ts';
 
 /** Most images drawn by both runs. */

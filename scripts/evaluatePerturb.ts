@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { UsageError } from '../src/errors.ts';
-import { perturbationsResult } from '../src/eval/perturbStudyData.ts';
-import { writeEvaluation } from '../src/eval/result.ts';
-import { logEvaluation } from '../src/train/evaluationEvents.ts';
-import { disposeModel, openModel } from '../src/train/model.ts';
-import { DISTURBANCES, perturbRun } from '../src/train/perturbRun.ts';
-import { Progress } from '../src/train/progress.ts';
-import { RunFolder } from '../src/train/runFolder.ts';
+import { DISTURBANCES, perturbRun } from '../src/eval/perturb/perturbRun.ts';
+import { perturbationsResult } from '../src/eval/perturb/perturbStudyData.ts';
+import { logEvaluation } from '../src/eval/run/evaluationEvents.ts';
+import { Progress } from '../src/files/progress.ts';
+import { writeEvaluation } from '../src/run/evaluations.ts';
+import { disposeModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
 import { type Command, checkpointOption, commandLine, engineForRun } from './cli.ts';
 import { printPerturbations } from './evaluationTables.ts';
 

@@ -1,7 +1,8 @@
 /** Evaluations as tables for the terminal: numbers by name, one row per band in cycles per image. */
-import { psnrMetricName } from '../src/eval/pairedImages.ts';
-import type { BandEntry, EvaluationResult } from '../src/eval/result.ts';
-import type { RunEvaluation } from '../src/train/evaluateRun.ts';
+
+import type { RunEvaluation } from '../src/eval/run/evaluateRun.ts';
+import { psnrMetricName } from '../src/metrics/pairedImages.ts';
+import type { BandEntry, EvaluationResult } from '../src/metrics/result.ts';
 
 type Column = [heading: string, key: string, digits: number];
 

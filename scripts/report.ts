@@ -1,6 +1,6 @@
-import { disposeModel, openModel } from '../src/train/model.ts';
-import { RunFolder } from '../src/train/runFolder.ts';
-import { writeRunReport } from '../src/train/runReport.ts';
+import { writeRunReport } from '../src/eval/report/runReport.ts';
+import { disposeModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
 import { type Command, checkpointOption, engineForRun, runAsProgram } from './cli.ts';
 
 export const report: Command = {

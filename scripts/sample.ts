@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { UsageError } from '../src/errors.ts';
+import { Progress } from '../src/files/progress.ts';
 import type { View } from '../src/grid.ts';
 import type { Antialias } from '../src/render/antialias.ts';
 import { contactSheet, sheetSize } from '../src/render/contactSheet.ts';
@@ -9,9 +10,8 @@ import { interpolateLatents } from '../src/render/interpolation.ts';
 import { imageFields, imageLatents, latentFields, type Model, type Prior, sampleLatents } from '../src/render/model.ts';
 import { parseView } from '../src/render/parseView.ts';
 import { renderImage, renderScanlines } from '../src/render/render.ts';
-import { disposeModel, openModel } from '../src/train/model.ts';
-import { Progress } from '../src/train/progress.ts';
-import { RunFolder } from '../src/train/runFolder.ts';
+import { disposeModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
 import { type Command, checkpointOption, commandLine, engineForRun, runAsProgram } from './cli.ts';
 
 interface Arguments {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { writeFileAtomically } from '../src/atomicFile.ts';
 import { experimentJsonSchema } from '../src/config/jsonSchema.ts';
+import { writeFileAtomically } from '../src/files/atomicFile.ts';
 import { type Command, runAsProgram } from './cli.ts';
 
 export const schema: Command = {

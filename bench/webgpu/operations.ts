@@ -1,5 +1,5 @@
 /** Operations of the engine in use, timed on the GPU and checked against float64 first: the field, and a convolution. */
-import { type FieldSpec, fieldLoss } from '../../src/engine/field.ts';
+import { type FieldSpec, fieldLoss } from '../../src/ops/field.ts';
 import { Random } from '../../src/random.ts';
 import { type Scalar, type Tensor, type Tensor3D, tf } from '../../src/tf.ts';
 import { convolutionFloat64, fieldFloat64 } from '../float64.ts';

@@ -1,7 +1,8 @@
 /** The arithmetic that the field can be trained in on an adapter, each measured beside 32 bits. */
-import type { Precision as FieldPrecision } from '../../src/engine/field.ts';
+
 import type { AdapterDescription } from '../../src/engine/webgpu/device.ts';
 import { matrixUnit } from '../../src/engine/webgpu/mixedLayout.ts';
+import type { Precision as FieldPrecision } from '../../src/ops/field.ts';
 
 export interface Precision {
   name: FieldPrecision;

@@ -1,12 +1,12 @@
 /** What the parts of the webgpu bench share: the device, where figures go, and what becomes of a part that fails. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeFileAtomically } from '../../src/atomicFile.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { describeGpu } from '../../src/engine/webgpu/device.ts';
 import { webgpuDevice } from '../../src/engine/webgpu/webgpu.ts';
 import { messageOf } from '../../src/errors.ts';
-import { makeFolder } from '../../src/makeFolder.ts';
+import { writeFileAtomically } from '../../src/files/atomicFile.ts';
+import { makeFolder } from '../../src/files/makeFolder.ts';
 import type { BenchOptions } from '../options.ts';
 import { BenchTable } from '../table.ts';
 import { Gpu } from './gpu.ts';

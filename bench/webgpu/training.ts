@@ -2,8 +2,8 @@
 import { type Experiment, experimentSchema } from '../../src/config/schema.ts';
 import { makeGenerator } from '../../src/models/generator.ts';
 import { Random } from '../../src/random.ts';
+import { writeSafetensors } from '../../src/run/safetensors.ts';
 import { type Tensor1D, type Tensor2D, type Tensor3D, tf } from '../../src/tf.ts';
-import { writeSafetensors } from '../../src/train/safetensors.ts';
 import { disposeState, initialState, stateTensors, type TrainState } from '../../src/train/state.ts';
 import { type StepLoss, Stepper } from '../../src/train/stepper.ts';
 import type { BenchSession } from './session.ts';

@@ -5,8 +5,8 @@
 import { open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { writeFileAtomically } from '../atomicFile.ts';
-import { makeFolder } from '../makeFolder.ts';
+import { writeFileAtomically } from '../files/atomicFile.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import type { ImageSet } from './imageSet.ts';
 
 /** Packs kept in a cache folder, by last use; a training run needs one and its evaluation a few. */

@@ -11,8 +11,8 @@
  * multiply, weights shared by all images, so that at the start every image is the same plausible field.
  */
 import type { ConditionerConfig } from '../config/schema.ts';
-import type { FieldSpec, FieldWeights } from '../engine/field.ts';
-import { affineHeads } from '../engine/heads.ts';
+import type { FieldSpec, FieldWeights } from '../ops/field.ts';
+import { affineHeads } from '../ops/heads.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { initField, kernelStandardDeviation } from './field.ts';
 import type { Initialiser, Parameters } from './parameters.ts';

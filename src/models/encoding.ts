@@ -5,8 +5,8 @@
  * they differ in the frequencies B alone.
  */
 import type { EncodingConfig } from '../config/schema.ts';
-import { type FourierGrid, type GridPixels, gridFeatureKernel } from '../engine/gridFeatures.ts';
 import { pixelCentres, pixelFootprint, type View } from '../grid.ts';
+import { type FourierGrid, type GridPixels, gridFeatureKernel } from '../ops/gridFeatures.ts';
 import { Random } from '../random.ts';
 import { type Tensor2D, tf } from '../tf.ts';
 

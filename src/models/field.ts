@@ -1,6 +1,6 @@
 /** The field's shape and its initial weights. */
 import type { FieldConfig } from '../config/schema.ts';
-import type { FieldLayerShape, FieldSpec } from '../engine/field.ts';
+import type { FieldLayerShape, FieldSpec } from '../ops/field.ts';
 import { type Tensor, tf } from '../tf.ts';
 import type { Initialiser, Parameters } from './parameters.ts';
 

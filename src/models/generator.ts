@@ -1,6 +1,6 @@
 /** A generator: encoding, field and conditioner of one model config. Its parameters are separate, and arguments. */
 import type { ConditionerConfig, ModelConfig } from '../config/schema.ts';
-import type { FieldSpec, FieldWeights } from '../engine/field.ts';
+import type { FieldSpec, FieldWeights } from '../ops/field.ts';
 import type { Tensor2D } from '../tf.ts';
 import { condition, initConditioner } from './conditioner.ts';
 import { type Encoding, featureCount, makeEncoding } from './encoding.ts';

@@ -1,7 +1,8 @@
 /** What the renderer draws: any number of fields that share one shape and one encoding. */
-import type { FieldSpec, FieldWeights } from '../engine/field.ts';
+
 import type { View } from '../grid.ts';
 import type { Encoding } from '../models/encoding.ts';
+import type { FieldSpec, FieldWeights } from '../ops/field.ts';
 import { type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 
 export interface DrawableField {

@@ -2,10 +2,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { writeFileAtomically } from '../atomicFile.ts';
 import { messageOf, RunError, UsageError } from '../errors.ts';
-import { fileError } from '../fileErrors.ts';
-import { makeFolder } from '../makeFolder.ts';
+import { writeFileAtomically } from '../files/atomicFile.ts';
+import { fileError } from '../files/fileErrors.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { encodePng, type Scanlines } from './pngStream.ts';
 
 /** A format that is encoded as a whole, from a buffer. */

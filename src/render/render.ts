@@ -5,11 +5,12 @@
  * Colours are averaged and quantised as they are encoded (sRGB), not as linear light: training images are reduced and
  * metrics are taken in encoded values, and the attenuated features filter the field's (encoded) output too.
  */
-import { fieldDimensions, fieldForward, fieldForwardOnGrid, pointsAtOnce } from '../engine/field.ts';
-import { type Quantiser, quantiserInUse } from '../engine/quantise.ts';
+
 import { RunError } from '../errors.ts';
 import type { View } from '../grid.ts';
 import { type GridEncoder, makeGridEncoder, viewAttenuation } from '../models/encoding.ts';
+import { fieldDimensions, fieldForward, fieldForwardOnGrid, pointsAtOnce } from '../ops/field.ts';
+import { type Quantiser, quantiserInUse } from '../ops/quantise.ts';
 import { tf } from '../tf.ts';
 import { type Antialias, averageSubpixels, subpixelsPerPixel } from './antialias.ts';
 import { type DrawableField, fieldCount } from './drawableField.ts';

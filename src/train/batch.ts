@@ -3,11 +3,11 @@ import type { Experiment } from '../config/schema.ts';
 import { batchIndices, gatherTargets, pointIndices } from '../data/batches.ts';
 import { addImageNoise, noiseOfImages } from '../data/imageNoise.ts';
 import type { ImageSet } from '../data/imageSet.ts';
-import { gridFeatureKernel } from '../engine/gridFeatures.ts';
-import { type ImageTable, makeImageTable } from '../engine/imageTable.ts';
 import { fullView } from '../grid.ts';
 import { makeGridEncoder } from '../models/encoding.ts';
 import type { Generator } from '../models/generator.ts';
+import { gridFeatureKernel } from '../ops/gridFeatures.ts';
+import { type ImageTable, makeImageTable } from '../ops/imageTable.ts';
 import { Random } from '../random.ts';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 

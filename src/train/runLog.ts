@@ -1,28 +1,28 @@
 /** What a run tells while it trains: progress line, metrics.jsonl, TensorBoard, sample sheets. */
 import { join } from 'node:path';
-import { writeFileAtomically } from '../atomicFile.ts';
 import { formatExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
-import { psnrOfMse } from '../eval/psnr.ts';
-import { monitorReconstruction, reconstructions } from '../eval/reconstruction.ts';
-import { fileError } from '../fileErrors.ts';
+import { monitorReconstruction, reconstructions } from '../eval/run/reconstruction.ts';
+import { writeFileAtomically } from '../files/atomicFile.ts';
+import { fileError } from '../files/fileErrors.ts';
+import { Progress } from '../files/progress.ts';
 import { fullView } from '../grid.ts';
+import { psnrOfMse } from '../metrics/psnr.ts';
 import type { Generator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
 import { contactSheet, enlarge } from '../render/contactSheet.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
 import { pngOf } from '../render/png.ts';
+import { referenceOf, spread } from '../render/references.ts';
 import { renderImages } from '../render/render.ts';
-import { MetricsLog, readMetrics } from './metricsLog.ts';
-import { Progress } from './progress.ts';
-import { referenceOf, spread } from './references.ts';
-import type { RunFolder } from './runFolder.ts';
+import { MetricsLog, readMetrics } from '../run/metricsLog.ts';
+import type { RunFolder } from '../run/runFolder.ts';
+import { EventWriter } from '../run/tensorboard/eventWriter.ts';
 import { scheduleFactor } from './schedule.ts';
 import { drawingParameters, LATENTS, type TrainState } from './state.ts';
 import type { StepDetails } from './stepper.ts';
-import { EventWriter } from './tensorboard/eventWriter.ts';
 
 /** Name of the monitored reconstruction quality, in dB. */
 export const MONITORED_PSNR = 'reconstruction/psnr_db';

@@ -3,14 +3,14 @@ import { type Experiment, trainingSize } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { loadImages, skippedReport } from '../data/loadImages.ts';
 import { startEngine } from '../engine/engine.ts';
-import { isTrainedMixed } from '../engine/field.ts';
 import { Interrupted } from '../errors.ts';
+import { Progress } from '../files/progress.ts';
 import { makeGenerator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
+import { isTrainedMixed } from '../ops/field.ts';
+import { RunFolder } from '../run/runFolder.ts';
 import { tidy } from '../tf.ts';
 import { type TrainSummary, train } from './loop.ts';
-import { Progress } from './progress.ts';
-import { RunFolder } from './runFolder.ts';
 import { initialState } from './state.ts';
 import { trainingSpec } from './step.ts';
 

@@ -1,13 +1,13 @@
 /** Everything a run changes: parameters, latents, their Adam moments and averages. Nothing else has to be saved. */
 
 import type { Experiment } from '../config/schema.ts';
-import type { AdamState } from '../engine/optimizer.ts';
 import { RunError } from '../errors.ts';
 import { type Generator, initGenerator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
+import type { AdamState } from '../ops/optimizer.ts';
 import { Random } from '../random.ts';
+import type { SafeTensors } from '../run/safetensors.ts';
 import { type Tensor, tf } from '../tf.ts';
-import type { SafeTensors } from './safetensors.ts';
 
 /** Name of the latent table [N,D] among the parameters; its rows are updated one batch at a time. */
 export const LATENTS = 'latents';

@@ -1,9 +1,9 @@
 /** One training step: loss, gradients, Adam, averages. */
 import type { Experiment } from '../config/schema.ts';
-import { type FieldSpec, fieldLoss } from '../engine/field.ts';
-import { updateAll, updateRows, updateValues } from '../engine/optimizer.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
+import { type FieldSpec, fieldLoss } from '../ops/field.ts';
+import { updateAll, updateRows, updateValues } from '../ops/optimizer.ts';
 import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, tf, tidy } from '../tf.ts';
 import type { Batch } from './batch.ts';
 import { scheduleFactor } from './schedule.ts';

@@ -3,8 +3,8 @@
  * at a time under way, so that the device is never left waiting; elsewhere each step is computed as it is written.
  */
 import type { Experiment } from '../config/schema.ts';
-import { type Recorder, type Recording, recorderInUse } from '../engine/recording.ts';
 import type { Generator } from '../models/generator.ts';
+import { type Recorder, type Recording, recorderInUse } from '../ops/recording.ts';
 import { type Tensor, type Tensor1D, tf, tidy } from '../tf.ts';
 import { type Batch, type BatchInputs, type BatchTensors, type InputArray, uploaded } from './batch.ts';
 import type { TrainState } from './state.ts';

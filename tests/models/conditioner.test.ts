@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ConditionerConfig, FieldConfig } from '../../src/config/schema.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import { fieldLoss } from '../../src/engine/field.ts';
 import { condition, initConditioner } from '../../src/models/conditioner.ts';
 import { makeFieldSpec } from '../../src/models/field.ts';
 import { Initialiser, type Parameters, parameterCount } from '../../src/models/parameters.ts';
+import { fieldLoss } from '../../src/ops/field.ts';
 import { Random } from '../../src/random.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../src/tf.ts';
 import { availableEngines } from '../support/engines.ts';

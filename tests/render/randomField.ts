@@ -1,7 +1,8 @@
 /** Small random fields, and the same fields evaluated point by point in float64. */
-import type { FieldSpec } from '../../src/engine/field.ts';
+
 import { fullView } from '../../src/grid.ts';
 import type { Encoding } from '../../src/models/encoding.ts';
+import type { FieldSpec } from '../../src/ops/field.ts';
 import { Random } from '../../src/random.ts';
 import type { DrawableField } from '../../src/render/drawableField.ts';
 import { tf } from '../../src/tf.ts';

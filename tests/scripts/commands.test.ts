@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readSummary } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
-import { readMetrics } from '../../src/train/metricsLog.ts';
+import { readSummary } from '../../src/run/evaluations.ts';
+import { readMetrics } from '../../src/run/metricsLog.ts';
+import { at, decodeFields, readRecords, textAt } from '../run/tensorboard/eventFile.ts';
 import { launch, run } from '../support/commands.ts';
-import { at, decodeFields, readRecords, textAt } from '../train/tensorboard/eventFile.ts';
 
 let folder: string;
 let config: string;

@@ -8,8 +8,9 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateImages } from '../../scripts/evaluateImages.ts';
 import { UsageError } from '../../src/errors.ts';
-import { type EvaluationResult, parseJson } from '../../src/eval/result.ts';
+import type { EvaluationResult } from '../../src/metrics/result.ts';
 import { Random } from '../../src/random.ts';
+import { parseJson } from '../../src/run/evaluations.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 let folder: string;

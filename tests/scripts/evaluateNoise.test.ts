@@ -10,8 +10,8 @@ import { evaluatePerturb } from '../../scripts/evaluatePerturb.ts';
 import { report } from '../../scripts/report.ts';
 import { experimentSchema } from '../../src/config/schema.ts';
 import { UsageError } from '../../src/errors.ts';
-import { readEvaluation } from '../../src/eval/result.ts';
 import { Random } from '../../src/random.ts';
+import { readEvaluation } from '../../src/run/evaluations.ts';
 import { trainSession } from '../../src/train/session.ts';
 import { launch, run } from '../support/commands.ts';
 

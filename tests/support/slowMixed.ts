@@ -1,5 +1,5 @@
 /** A field's loss and gradients in float64, rounded to 16 bits where mixed precision does. */
-import type { FieldSpec, FieldWeights } from '../../src/engine/field.ts';
+import type { FieldSpec, FieldWeights } from '../../src/ops/field.ts';
 import type { Tensor, Tensor3D } from '../../src/tf.ts';
 import { slowActivation } from './slowModel.ts';
 

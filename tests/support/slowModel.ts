@@ -1,6 +1,6 @@
 /** The models once more, in float64 loops over plain arrays: written from the papers' formulas, not from the source. */
 import type { ConditionerConfig } from '../../src/config/schema.ts';
-import type { FieldSpec } from '../../src/engine/field.ts';
+import type { FieldSpec } from '../../src/ops/field.ts';
 
 /** Values of parameters by name, flattened row by row. */
 export type Values = Record<string, Float64Array>;

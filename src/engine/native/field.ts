@@ -1,6 +1,7 @@
-/** The fused field operation (native/kernels/field.h) behind the contract of src/engine/field.ts. */
+/** The fused field operation (native/kernels/field.h) behind the contract of src/ops/field.ts. */
+
+import { ACTIVATIONS, type FieldKernel, type FieldSpec, type FieldWeights } from '../../ops/field.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
-import { ACTIVATIONS, type FieldKernel, type FieldSpec, type FieldWeights } from '../field.ts';
 import type { Addon } from './addon.ts';
 import type { NativeBackend } from './backend.ts';
 import { profiled } from './profile.ts';

@@ -1,9 +1,9 @@
 import { messageOf, UsageError } from '../../errors.ts';
+import { registerFieldKernel } from '../../ops/field.ts';
+import { registerGridFeatureKernel } from '../../ops/gridFeatures.ts';
+import { registerOptimizerKernel } from '../../ops/optimizer.ts';
 import { tf } from '../../tf.ts';
 import type { Engine } from '../engine.ts';
-import { registerFieldKernel } from '../field.ts';
-import { registerGridFeatureKernel } from '../gridFeatures.ts';
-import { registerOptimizerKernel } from '../optimizer.ts';
 import { loadAddon } from './addon.ts';
 import { createNativeBackend } from './backend.ts';
 import { elementwiseKernels } from './elementwise.ts';

@@ -1,6 +1,7 @@
-/** A hypernetwork's heads in a handful of dispatches (headsShader.ts), behind the contract of src/engine/heads.ts. */
+/** A hypernetwork's heads in a handful of dispatches (headsShader.ts), behind the contract of src/ops/heads.ts. */
+
+import type { HeadsKernel } from '../../ops/heads.ts';
 import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
-import type { HeadsKernel } from '../heads.ts';
 import type { WebgpuBackend } from './backend.ts';
 import { runs } from './fieldPacking.ts';
 import { forwardKernel, type HeadsShape, hiddenGradientKernel, kernelGradientKernel, slicesOf } from './headsShader.ts';

@@ -1,7 +1,7 @@
 /** The loss of a field in mixed precision, with its gradients: what runs over which tensors. */
 
+import type { FieldSpec, FieldWeights } from '../../ops/field.ts';
 import type { Tensor, TensorInfo } from '../../tf.ts';
-import type { FieldSpec, FieldWeights } from '../field.ts';
 import type { WebgpuBackend } from './backend.ts';
 import { alongFields } from './dispatch.ts';
 import { type Cut, chunksOf, cutPass } from './fieldChunks.ts';

@@ -2,7 +2,7 @@
  * Adam and averages, in place: one dispatch over all parameters, which lie side by side (arena.ts) from the first update
  * on, as do their moments, their averages and, gathered there, their gradients.
  */
-import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
+
 import {
   type AdamState,
   type OptimizerKernel,
@@ -10,7 +10,8 @@ import {
   referenceEma,
   type Trained,
   type UpdateOptions,
-} from '../optimizer.ts';
+} from '../../ops/optimizer.ts';
+import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
 import { type Arena, arenaLayout, gatherKernels, moveToArena } from './arena.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
 import { spread } from './dispatch.ts';

@@ -1,6 +1,7 @@
 /** Four colours a word; the last word tells whether one was not a number. */
+
+import type { Quantiser } from '../../ops/quantise.ts';
 import { tf } from '../../tf.ts';
-import type { Quantiser } from '../quantise.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
 import { spread } from './dispatch.ts';
 

@@ -5,8 +5,9 @@
  * While recording, buffers come from a pool of the recording's own, so that nothing else can use them in between;
  * uniforms and uploaded constants keep a buffer each, since what was written into them is not written again.
  */
+
+import type { Recorder } from '../../ops/recording.ts';
 import { type Tensor, tf } from '../../tf.ts';
-import type { Recorder } from '../recording.ts';
 import type { BufferManager, WebgpuBackend } from './backend.ts';
 
 type Command =

@@ -1,16 +1,16 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
+import { fullView } from '../../../src/grid.ts';
+import { makeEncoding, makeGridEncoder } from '../../../src/models/encoding.ts';
 import {
   type FieldSpec,
   type FieldWeights,
   fieldForward,
   fieldForwardOnGrid,
   fieldLoss,
-} from '../../../src/engine/field.ts';
-import { referenceForward, referenceLoss } from '../../../src/engine/fieldReference.ts';
-import { adamUpdate, emaUpdate } from '../../../src/engine/optimizer.ts';
-import { fullView } from '../../../src/grid.ts';
-import { makeEncoding, makeGridEncoder } from '../../../src/models/encoding.ts';
+} from '../../../src/ops/field.ts';
+import { referenceForward, referenceLoss } from '../../../src/ops/fieldReference.ts';
+import { adamUpdate, emaUpdate } from '../../../src/ops/optimizer.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../../src/tf.ts';
 import { isBuilt, relativeError } from './support.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ACTIVATIONS, type Activation, type FieldSpec } from '../../../src/engine/field.ts';
+import { ACTIVATIONS, type Activation, type FieldSpec } from '../../../src/ops/field.ts';
 import { Random } from '../../../src/random.ts';
 import { centralDifferences, slowField } from '../../support/slowModel.ts';
 import { addon, instructionSets, isBuilt, relativeError, withSettings } from './support.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { type FieldSpec, fieldLoss } from '../../../src/engine/field.ts';
+import { type FieldSpec, fieldLoss } from '../../../src/ops/field.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../../src/tf.ts';
 import { availableEngines } from '../../support/engines.ts';

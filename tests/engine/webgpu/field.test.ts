@@ -1,12 +1,12 @@
 /** What the suite over all engines leaves out of the field's kernels: wide, deep and uneven fields, cut in every way. */
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { ACTIVATIONS, type FieldSpec, type FieldWeights } from '../../../src/engine/field.ts';
-import { referenceForward, referenceLoss } from '../../../src/engine/fieldReference.ts';
 import { activationFunctions } from '../../../src/engine/webgpu/activationShader.ts';
 import type { GpuKernel, WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
 import { createFieldKernel, type FieldKernelSettings } from '../../../src/engine/webgpu/field.ts';
 import { chunksOf, cutPass } from '../../../src/engine/webgpu/fieldChunks.ts';
+import { ACTIVATIONS, type FieldSpec, type FieldWeights } from '../../../src/ops/field.ts';
+import { referenceForward, referenceLoss } from '../../../src/ops/fieldReference.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../../src/tf.ts';
 import { availableEngines } from '../../support/engines.ts';

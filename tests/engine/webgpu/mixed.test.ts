@@ -8,8 +8,6 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { type FieldKernel, type FieldSpec, type FieldWeights, fieldLoss } from '../../../src/engine/field.ts';
-import { type AdamState, adamUpdate } from '../../../src/engine/optimizer.ts';
 import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
 import { type AdapterDescription, describeGpu } from '../../../src/engine/webgpu/device.ts';
 import { createFieldKernel } from '../../../src/engine/webgpu/field.ts';
@@ -23,6 +21,8 @@ import {
 } from '../../../src/engine/webgpu/mixedLayout.ts';
 import { mixedKernel } from '../../../src/engine/webgpu/mixedShader.ts';
 import { webgpuDevice } from '../../../src/engine/webgpu/webgpu.ts';
+import { type FieldKernel, type FieldSpec, type FieldWeights, fieldLoss } from '../../../src/ops/field.ts';
+import { type AdamState, adamUpdate } from '../../../src/ops/optimizer.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../../src/tf.ts';
 import { availableEngines, isRequired } from '../../support/engines.ts';

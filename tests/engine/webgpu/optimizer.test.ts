@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
+import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
+import { createOptimizerKernel } from '../../../src/engine/webgpu/optimizer.ts';
 import {
   type AdamState,
   referenceAdam,
@@ -9,9 +11,7 @@ import {
   updateAll,
   updateRows,
   updateValues,
-} from '../../../src/engine/optimizer.ts';
-import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
-import { createOptimizerKernel } from '../../../src/engine/webgpu/optimizer.ts';
+} from '../../../src/ops/optimizer.ts';
 import { Random } from '../../../src/random.ts';
 import { type Tensor, type Tensor1D, tf } from '../../../src/tf.ts';
 import { availableEngines } from '../../support/engines.ts';

@@ -1,0 +1,108 @@
+/** Evaluates a run: reconstructions where there is ground truth, samples, agreement between sizes, disturbances. */
+import { join } from 'node:path';
+import { UsageError } from '../../errors.ts';
+import { Progress } from '../../files/progress.ts';
+import type { EvaluationResult } from '../../metrics/result.ts';
+import { referenceOf, spread } from '../../render/references.ts';
+import { readEvaluation, writeEvaluation } from '../../run/evaluations.ts';
+import type { OpenedModel } from '../../run/openModel.ts';
+import type { RunFolder } from '../../run/runFolder.ts';
+import { loadWithProgress } from '../../train/session.ts';
+import { DISTURBANCES, perturbRun } from '../perturb/perturbRun.ts';
+import { isLarger, type PerturbResult, perturbationsResult } from '../perturb/perturbStudyData.ts';
+import { comparisonSheet } from './comparison.ts';
+import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
+import { logEvaluation } from './evaluationEvents.ts';
+import { evaluateReconstruction } from './reconstruction.ts';
+
+export interface RunEvaluation {
+  reconstructions: ScaleEvaluation[];
+  /** Of models with latents. */
+  samples?: EvaluationResult;
+  scaleConsistency: EvaluationResult;
+  perturbations?: EvaluationResult;
+}
+
+export interface ScaleEvaluation {
+  /** Multiple of the training size. */
+  scale: number;
+  name: string;
+  result: EvaluationResult;
+}
+
+/**
+ * Writes `eval/reconstruction.json` (all training images, at their size) and `eval/reconstruction_xK.json` (some of
+ * them, at K times the size, against what the source says they look like there), `eval/samples.json`,
+ * `eval/scale_consistency.json`, `eval/perturb.json` and `eval/summary.json`; and, for TensorBoard at the checkpoint's
+ * step, all numbers and a sheet of originals, reconstructions and differences.
+ *
+ * @param options.disturbed instead of the config's `evaluate.disturbed`.
+ */
+export async function evaluateRun(
+  run: RunFolder,
+  model: OpenedModel,
+  say: (line: string) => void,
+  { disturbed = model.experiment.evaluate.disturbed }: { disturbed?: number } = {},
+): Promise<RunEvaluation> {
+  const { experiment } = model;
+  const images = await loadWithProgress(experiment, say);
+  if (images.names.join('\n') !== model.imageNames.join('\n')) {
+    throw new UsageError(`the images of data.path are not those that ${model.checkpoint} was trained on; restore them`);
+  }
+  const evaluations: ScaleEvaluation[] = [];
+  for (const scale of experiment.evaluate.scales) {
+    if (scale > 1 && scale > images.nativeScale) {
+      say(`no ground truth at ${scale}x: the smallest image has ${images.nativeScale.toFixed(1)}x the training size`);
+      continue;
+    }
+    const indices = spread(images.count, scale === 1 ? images.count : experiment.evaluate.images);
+    const truth = scale === 1 ? images : await loadWithProgress(experiment, () => {}, { scale, images: indices });
+    const everything = referenceOf(
+      truth,
+      indices.map((_, position) => position),
+    );
+    const progress = new Progress({ label: `evaluate ${scale}x`, total: indices.length, unit: 'images' });
+    const name = scale === 1 ? 'reconstruction' : `reconstruction_x${scale}`;
+    const result = await evaluateReconstruction(model, { ...everything, images: indices }, name, (done) =>
+      progress.update(done),
+    );
+    progress.finish();
+    await writeEvaluation(run.evaluation, name, result);
+    evaluations.push({ scale, name, result });
+  }
+  const samples = await evaluateSamples(run, model, images, say);
+  const scaleConsistency = await evaluateScales(run, model);
+  const perturbations = disturbed > 0 ? await evaluatePerturbations(run, model, disturbed, say) : undefined;
+  const results = [...evaluations.map(({ result }) => result), samples, scaleConsistency, perturbations];
+  const measured = results.filter((result) => result !== undefined);
+  const sheet = { 'original, drawn, difference': await comparisonSheet(model, images) };
+  await logEvaluation(run.evaluation, model.step, measured, sheet);
+  return { reconstructions: evaluations, samples, scaleConsistency, perturbations };
+}
+
+/**
+ * Writes `eval/perturb.json`: every disturbance once of so many images, or more often where there are fewer. A larger
+ * study of the same checkpoint, which `evaluate perturb` has left, is kept instead.
+ */
+async function evaluatePerturbations(
+  run: RunFolder,
+  model: OpenedModel,
+  count: number,
+  say: (line: string) => void,
+): Promise<EvaluationResult> {
+  const { seed } = model.experiment;
+  const images = Math.min(count, model.imageNames.length);
+  const repeats = Math.ceil(count / images);
+  const path = join(run.evaluation, 'perturb.json');
+  const earlier = (await readEvaluation(path)) as PerturbResult | undefined;
+  if (earlier && isLarger(earlier.study, model.step, images * repeats)) {
+    say(`${path} is kept: it holds more disturbances of the same checkpoint`);
+    return earlier;
+  }
+  const progress = new Progress({ label: 'disturb', total: images, unit: 'images' });
+  const onProgress = (done: number) => progress.update(done);
+  const result = perturbationsResult(await perturbRun(model, { ...DISTURBANCES, images, repeats, seed, onProgress }));
+  progress.finish();
+  await writeEvaluation(run.evaluation, 'perturb', result);
+  return result;
+}

@@ -1,0 +1,59 @@
+/** Evaluates a run's random samples against its training images, and its drawings against themselves at other sizes. */
+import type { ImageSet } from '../../data/imageSet.ts';
+import { Progress } from '../../files/progress.ts';
+import { evaluateImageSets, SET_METRICS } from '../../metrics/imageSets.ts';
+import type { EvaluationResult } from '../../metrics/result.ts';
+import { withFewestChannels } from '../../metrics/signal/imageStack.ts';
+import { spread } from '../../render/references.ts';
+import { writeEvaluation } from '../../run/evaluations.ts';
+import type { OpenedModel } from '../../run/openModel.ts';
+import type { RunFolder } from '../../run/runFolder.ts';
+import { drawSamples } from './samples.ts';
+import { evaluateScaleConsistency } from './scaleConsistency.ts';
+
+/**
+ * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all of them.
+ *
+ * @returns undefined where there is nothing to sample: no latents, or fewer than two images or samples.
+ */
+export async function evaluateSamples(
+  run: RunFolder,
+  model: OpenedModel,
+  images: ImageSet,
+  say: (line: string) => void,
+): Promise<EvaluationResult | undefined> {
+  const { seed, evaluate } = model.experiment;
+  const count = Math.min(evaluate.samples, images.count);
+  if (model.generator.latentSize === 0 || evaluate.samples === 0) return undefined;
+  if (count < 2) {
+    say(
+      `samples are not measured: a set needs at least 2, evaluate.samples is ${evaluate.samples}, of ${images.count} training images`,
+    );
+    return undefined;
+  }
+  const drawing = new Progress({ label: 'draw samples', total: count, unit: 'images' });
+  const samples = await drawSamples(model, { seed, count }, (done) => drawing.update(done));
+  drawing.finish();
+  const measuring = new Progress({ label: 'measure samples', total: SET_METRICS.length, unit: 'metrics' });
+  const compared = withFewestChannels(samples, images);
+  const { result, notes: found } = evaluateImageSets(...compared.stacks, {
+    seed,
+    prefix: 'samples_',
+    onMetric: (metric) => measuring.update(SET_METRICS.indexOf(metric)),
+  });
+  measuring.update(SET_METRICS.length);
+  measuring.finish();
+  const notes = [...compared.notes, ...found];
+  for (const note of notes) say(note);
+  const recorded = { ...result, notes };
+  await writeEvaluation(run.evaluation, 'samples', recorded);
+  return recorded;
+}
+
+/** Writes `eval/scale_consistency.json`, of `evaluate.images` training images. */
+export async function evaluateScales(run: RunFolder, model: OpenedModel): Promise<EvaluationResult> {
+  const { seed, evaluate } = model.experiment;
+  const result = await evaluateScaleConsistency(model, spread(model.imageNames.length, evaluate.images), seed);
+  await writeEvaluation(run.evaluation, 'scale_consistency', result);
+  return result;
+}

@@ -1,0 +1,33 @@
+/** A generator's random samples as a set of images, to be held against its training images. */
+
+import type { ImageStack } from '../../metrics/signal/imageStack.ts';
+import { disposeFields } from '../../render/drawableField.ts';
+import { latentFields, type Model, sampleLatents } from '../../render/model.ts';
+import { renderImages } from '../../render/render.ts';
+
+const AT_ONCE = 32;
+
+/** Draws 8-bit samples at the training size, some at a time. */
+export async function drawSamples(
+  model: Model,
+  { seed, count }: { seed: number; count: number },
+  onProgress: (done: number) => void = () => {},
+): Promise<ImageStack> {
+  const { width, height } = model.training;
+  const size = model.generator.latentSize;
+  const latents = await sampleLatents(model, { seed, count });
+  const pixels = new Uint8Array(count * width * height * 3);
+  for (let first = 0; first < count; first += AT_ONCE) {
+    const last = Math.min(count, first + AT_ONCE);
+    const field = latentFields(model, latents.slice(first * size, last * size));
+    try {
+      (await renderImages(field, model.training)).forEach((image, i) => {
+        pixels.set(image, (first + i) * image.length);
+      });
+    } finally {
+      disposeFields(field);
+    }
+    onProgress(last);
+  }
+  return { count, width, height, pixels };
+}

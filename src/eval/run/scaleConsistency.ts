@@ -1,0 +1,57 @@
+/**
+ * Whether a model's drawings of one image at two sizes agree: the drawing at K times the training size, averaged over
+ * K×K pixels, against the drawing at the training size. A field that wiggles between the training pixels, where nobody
+ * taught it anything, scores low; no ground truth is needed, and none can be wrong.
+ */
+
+import { meanSquaredError, psnrOfMse } from '../../metrics/psnr.ts';
+import type { EvaluationResult } from '../../metrics/result.ts';
+import { meanInterval, meanOf, withoutUnknown } from '../../metrics/signal/bootstrap.ts';
+import { Random } from '../../random.ts';
+import { disposeFields } from '../../render/drawableField.ts';
+import { imageFields, type Model } from '../../render/model.ts';
+import { renderImagesFloat } from '../../render/render.ts';
+
+const SCALE = 4;
+
+/** Means over K×K blocks of an image [K·height, K·width, 3]. */
+export function boxReduce(image: Float32Array, width: number, height: number, factor: number): Float32Array {
+  const reduced = new Float32Array(width * height * 3);
+  for (let at = 0; at < image.length; at++) {
+    const [channel, pixel] = [at % 3, Math.floor(at / 3)];
+    const x = Math.floor((pixel % (width * factor)) / factor);
+    const y = Math.floor(pixel / (width * factor * factor));
+    reduced[(y * width + x) * 3 + channel] += image[at] / factor ** 2;
+  }
+  return reduced;
+}
+
+/** PSNR between the two, floats that are not quantised, of some of the model's training images. */
+export async function evaluateScaleConsistency(
+  model: Model,
+  images: readonly number[],
+  seed = 0,
+): Promise<EvaluationResult> {
+  const { width, height } = model.training;
+  const psnrs: number[] = [];
+  for (const image of images) {
+    const field = imageFields(model, [image]);
+    try {
+      const [[small], [large]] = [
+        await renderImagesFloat(field, model.training),
+        await renderImagesFloat(field, { ...model.training, width: SCALE * width, height: SCALE * height }),
+      ];
+      psnrs.push(psnrOfMse(meanSquaredError(boxReduce(large, width, height, SCALE), small)));
+    } finally {
+      disposeFields(field);
+    }
+  }
+  const name = `scale_consistency_x${SCALE}_n${psnrs.length}_psnr_db`;
+  return {
+    protocol:
+      `${psnrs.length} training images drawn at ${SCALE * width}x${SCALE * height}, averaged over ${SCALE}x${SCALE} ` +
+      `pixels, against drawn at ${width}x${height}; floats, encoded values, PSNR per image, mean over images`,
+    metrics: { [name]: meanOf(psnrs) },
+    intervals: withoutUnknown({ [name]: meanInterval(psnrs, new Random(seed, 'scaleConsistency')) }),
+  };
+}

@@ -1,0 +1,20 @@
+/** Which images are shown and compared, and what they should look like. */
+import { spreadEvenly } from '../data/decodeImages.ts';
+import type { ImageSet } from '../data/imageSet.ts';
+import type { Reference } from '../eval/run/reconstruction.ts';
+
+/** Some of an image set's images, as what reconstructions are compared with. */
+export function referenceOf(images: ImageSet, indices: readonly number[]): Reference {
+  const size = images.width * images.height * 3;
+  return {
+    width: images.width,
+    height: images.height,
+    images: indices,
+    pixels: (position) => images.pixels.subarray(indices[position] * size, (indices[position] + 1) * size),
+  };
+}
+
+/** At most `wanted` of the indices 0…count−1, evenly spread. */
+export function spread(count: number, wanted: number): number[] {
+  return spreadEvenly([...Array(count).keys()], wanted);
+}
