@@ -16,8 +16,9 @@ import { loadImages } from '../src/data/loadImages.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { messageOf } from '../src/errors.ts';
 import { fullView } from '../src/grid.ts';
-import { makeGridEncoder } from '../src/models/encoding.ts';
+import { gridEncoder } from '../src/models/encodings/encoding.ts';
 import { makeGenerator } from '../src/models/generator.ts';
+import { makeObjective } from '../src/objectives/registry.ts';
 import { CheckpointStore } from '../src/run/checkpoints.ts';
 import { readMetrics } from '../src/run/metricsLog.ts';
 import { checkpointMetadata } from '../src/run/resume.ts';
@@ -50,8 +51,12 @@ async function main(): Promise<void> {
   await startEngine('auto');
   const images = await loadImages(experiment.data);
   const generator = makeGenerator(experiment.model, experiment.seed);
-  const start = await stateTensors(initialState(experiment, generator, images.count));
-  const features = makeGridEncoder(generator.encoding, fullView(images.width, images.height)).rows(0, images.height);
+  const objective = makeObjective(experiment, generator, images);
+  const start = await stateTensors(initialState(objective, experiment.seed, experiment.train.emaDecay > 0));
+  const encoder = gridEncoder(generator.encoding, fullView(images.width, images.height));
+  const features = encoder.values?.({ firstRow: 0, rowCount: images.height });
+  if (!features)
+    throw new Error(`the peer is given features, and the encoding "${experiment.model.encoding.kind}" has none`);
 
   const folder = await mkdtemp(join(tmpdir(), 'chladni-results-'));
   try {
@@ -79,7 +84,7 @@ async function main(): Promise<void> {
       await peer.writeConfig(formatExperiment(experiment));
       await peer.writeEnvironment(`PyTorch ${version} on ${device}, ${options.precision}`);
       const checkpoint = { ...start, ...trained };
-      await new CheckpointStore(peer.checkpoints).save(steps, checkpoint, checkpointMetadata(experiment, images));
+      await new CheckpointStore(peer.checkpoints).save(steps, checkpoint, await checkpointMetadata(experiment, images));
     } finally {
       await peer.close();
     }

@@ -123,7 +123,7 @@ async function sizeOption({ size, generated, reference }: Arguments): Promise<st
 }
 
 async function loadFolder(path: string, size: string): Promise<ImageSet> {
-  const { data } = experimentSchema.parse({ data: { source: 'folder', path, size } });
+  const { data } = experimentSchema().parse({ data: { source: 'folder', path, size } });
   let progress: Progress | undefined;
   const images = await loadImages(data, {
     onProgress: (done, total) => {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { loadExperiment } from '../src/config/load.ts';
-import { type EncodingConfig, type Experiment, trainingSize } from '../src/config/schema.ts';
+import { type EncodingConfig } from '../src/models/encodings/registry.ts';
+import { type Experiment } from '../src/config/schema.ts';
+import { trainingSize } from '../src/data/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { UsageError } from '../src/errors.ts';
 import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';

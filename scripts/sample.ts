@@ -7,7 +7,7 @@ import { contactSheet, sheetSize } from '../src/render/contactSheet.ts';
 import { type DrawableField, disposeFields } from '../src/render/drawableField.ts';
 import { checkImageFile, writeImage } from '../src/render/imageFile.ts';
 import { interpolateLatents } from '../src/render/interpolation.ts';
-import { imageFields, imageLatents, latentFields, type Model, type Prior, sampleLatents } from '../src/render/model.ts';
+import { imageFields, imageLatents, latentFields, type Model, sampleLatents } from '../src/render/model.ts';
 import { parseView } from '../src/render/parseView.ts';
 import { renderImage, renderScanlines } from '../src/render/render.ts';
 import { disposeModel, openModel } from '../src/run/openModel.ts';
@@ -20,7 +20,7 @@ interface Arguments {
   window: string;
   count: number;
   seed: number;
-  prior: Prior;
+  prior: string;
   temperature: number;
   image?: string[];
   interpolate?: number;
@@ -51,9 +51,8 @@ function imageIndex(model: Model, name: string): number {
 
 /** What the arguments ask for: training images, new samples, or a path through either. */
 async function subjectsOf(model: Model, args: Arguments): Promise<Subject[]> {
-  const size = model.generator.latentSize;
   const named = args.image?.map((name) => imageIndex(model, name));
-  if (size === 0) {
+  if (!model.latents) {
     if (args.interpolate !== undefined) throw new UsageError('--interpolate: a fit has no latents to go between');
     if (!named && args.count > model.imageNames.length) {
       throw new UsageError(`--count ${args.count}: a fit has only its ${model.imageNames.length} images`);
@@ -61,6 +60,7 @@ async function subjectsOf(model: Model, args: Arguments): Promise<Subject[]> {
     const indices = named ?? model.imageNames.slice(0, args.count).map((_, i) => i);
     return indices.map((index) => () => imageFields(model, [index]));
   }
+  const { size } = model.latents;
   const table = await imageLatents(model);
   const latentOf = (index: number) => table.slice(index * size, (index + 1) * size);
   if (!named && args.prior === 'neighbours' && model.imageNames.length < 2) {
@@ -217,7 +217,7 @@ export const sample: Command = {
     await engineForRun(run, args.engine);
     const model = await openModel(run, checkpointOption(args.checkpoint));
     if (model.warning) console.error(model.warning);
-    if (args.antialias === 'footprint' && model.generator.encoding.kind !== 'fourier') {
+    if (args.antialias === 'footprint' && !model.generator.encoding.attenuated) {
       throw new UsageError('--antialias footprint: this run has no Fourier features to attenuate; use supersample');
     }
     const subjects = await subjectsOf(model, args);

@@ -1,8 +1,9 @@
 /** Chladni as a library: `import { … } from 'chladni'`. */
 export { formatExperiment, loadExperiment } from './config/load.ts';
-export type { DataConfig, Experiment, ModelConfig, TrainConfig } from './config/schema.ts';
+export type { Experiment, ModelConfig, TrainConfig } from './config/schema.ts';
 export type { ImageSet } from './data/imageSet.ts';
 export { loadImages } from './data/loadImages.ts';
+export type { DataConfig } from './data/schema.ts';
 export { ENGINE_NAMES, startEngine } from './engine/engine.ts';
 export { RunError, UsageError } from './errors.ts';
 export { evaluateReconstruction, reconstructionPsnrs } from './eval/run/reconstruction.ts';
@@ -17,11 +18,11 @@ export { octavePartition, ringPartition } from './metrics/signal/bands.ts';
 export { fft2, inverseFft2 } from './metrics/signal/fft.ts';
 export type { ImageStack } from './metrics/signal/imageStack.ts';
 export { multiScaleSsim, ssim } from './metrics/ssim.ts';
-export { condition, initConditioner } from './models/conditioner.ts';
-export { type Encoding, encodePoints, makeEncoding, makeGridEncoder } from './models/encoding.ts';
-export { fieldWeights, type Generator, initGenerator, makeGenerator } from './models/generator.ts';
-export { fitGaussianPrior, samplePrior } from './models/latentPrior.ts';
+export { type Encoding, gridEncoder } from './models/encodings/encoding.ts';
+export { makeEncoding } from './models/encodings/registry.ts';
+export { fieldWeights, type Generator, generate, initGenerator, makeGenerator } from './models/generator.ts';
 export type { Parameters } from './models/parameters.ts';
+export { PRIORS } from './models/priors/registry.ts';
 export { type FieldSpec, type FieldWeights, fieldForward, fieldLoss } from './ops/field.ts';
 export { Random } from './random.ts';
 export { contactSheet } from './render/contactSheet.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Experiment, experimentSchema } from '../../src/config/schema.ts';
 import type { ImageSet } from '../../src/data/imageSet.ts';
 import { RunFolder } from '../../src/run/runFolder.ts';
-import { train } from '../../src/train/loop.ts';
+import { train } from '../../src/train/trainRun.ts';
 import type { Gpu } from './gpu.ts';
 import { busyTime } from './timeline.ts';
 import { traced } from './trace.ts';
@@ -41,7 +41,7 @@ export async function busyDuringTraining(gpu: Gpu, experiment: Experiment, size:
   const settings = { ...experiment.train, steps: never, sampleEverySteps: never, checkpointEverySteps: never };
   const stop = new AbortController();
   const training = train({
-    experiment: experimentSchema.parse({ ...experiment, train: settings }),
+    experiment: experimentSchema().parse({ ...experiment, train: settings }),
     images: noiseImages(size),
     run,
     resume: false,

@@ -1,16 +1,18 @@
 /** The whole training step on whichever engine runs, as the PyTorch peer takes it: from the same start, on the same batch. */
 import { type Experiment, experimentSchema } from '../../src/config/schema.ts';
 import { makeGenerator } from '../../src/models/generator.ts';
+import { makeObjective } from '../../src/objectives/registry.ts';
 import { Random } from '../../src/random.ts';
 import { writeSafetensors } from '../../src/run/safetensors.ts';
-import { type Tensor1D, type Tensor2D, type Tensor3D, tf } from '../../src/tf.ts';
+import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../src/tf.ts';
 import { disposeState, initialState, stateTensors, type TrainState } from '../../src/train/state.ts';
-import { type StepLoss, Stepper } from '../../src/train/stepper.ts';
+import { Stepper } from '../../src/train/stepper.ts';
+import type { StepReport } from '../../src/train/stepReport.ts';
 import type { BenchSession } from './session.ts';
 
 /** Latent 128 → mapping 256, 256 → hypernetwork → field 128→H→H→H→3. */
 export function stepExperiment(hidden: number, batch: number, points: number, mapping = [256, 256]): Experiment {
-  return experimentSchema.parse({
+  return experimentSchema().parse({
     model: {
       encoding: { kind: 'gaussian', frequencies: 64, sigma: 5 },
       field: { width: hidden, depth: 3, activation: 'relu', output: 'sigmoid' },
@@ -55,7 +57,8 @@ export class StepWork {
   constructor(private readonly experiment: Experiment) {
     const { batch, points } = experiment.train;
     const generator = makeGenerator(experiment.model, 0);
-    this.state = initialState(experiment, generator, IMAGES);
+    const objective = makeObjective(experiment, generator, { count: IMAGES, width: 64, height: 64 });
+    this.state = initialState(objective, experiment.seed, true);
     const random = new Random(2, 'synthetic');
     const inputs = generator.spec.layers[0].inputs;
     this.values = {
@@ -64,13 +67,16 @@ export class StepWork {
     };
     this.features = tf.tensor2d(this.values.features, [points, inputs]);
     this.targets = tf.tensor3d(this.values.targets, [batch, points, 3]);
-    this.stepper = new Stepper(experiment, generator, this.state, {
-      inputsAt: (step) => ({
+    const batches = {
+      size: batch,
+      inputsAt: (step: number) => ({
         images: { values: Int32Array.from({ length: batch }, (_, b) => (b * 7 + step) % IMAGES), shape: [batch] },
       }),
-      assemble: ({ images }) => ({ images: images as Tensor1D, features: this.features, targets: this.targets }),
+      assemble: (inputs: Record<string, Tensor>) => ({ ...inputs, features: this.features, targets: this.targets }),
       visitsAfter: () => 1,
-    });
+      dispose() {},
+    };
+    this.stepper = new Stepper({ objective, state: this.state, batches, settings: experiment.train });
   }
 
   /** Writes what the peer starts from: call it before the first step. */
@@ -87,10 +93,10 @@ export class StepWork {
 
   /** Trains for some steps and waits for them; their losses. */
   async steps(count: number): Promise<number[]> {
-    const losses: StepLoss[] = [];
-    for (let i = 0; i < count; i++) losses.push(...(await this.stepper.step()));
-    losses.push(...(await this.stepper.settle()));
-    return losses.map(({ loss }) => loss);
+    const reports: StepReport[] = [];
+    for (let i = 0; i < count; i++) reports.push(...(await this.stepper.step()));
+    reports.push(...(await this.stepper.drain()));
+    return reports.flatMap(({ losses }) => Object.values(losses));
   }
 
   /** The losses of the first steps. */

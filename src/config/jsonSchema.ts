@@ -12,7 +12,7 @@ interface JsonSchema {
 
 /** The schema of a config file, including `extends`. Written to `configs/schema.json`. */
 export function experimentJsonSchema(): JsonSchema {
-  const schema = z.toJSONSchema(experimentSchema, { io: 'input' }) as JsonSchema;
+  const schema = z.toJSONSchema(experimentSchema(), { io: 'input' }) as JsonSchema;
   const extendsKey = { type: 'string', description: 'another config, relative to this one, that this one changes' };
   return { ...schema, title: 'Chladni experiment', properties: { extends: extendsKey, ...schema.properties } };
 }

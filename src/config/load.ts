@@ -4,7 +4,9 @@ import { dirname, relative, resolve } from 'node:path';
 import { parseDocument, stringify } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, UsageError } from '../errors.ts';
+import { DEFAULT_OBJECTIVE, OBJECTIVES } from '../objectives/registry.ts';
 import { isTextKey, keysAt } from './jsonSchema.ts';
+import { loadPlugins } from './plugins.ts';
 import { type Experiment, experimentSchema } from './schema.ts';
 
 type Tree = Record<string, unknown>;
@@ -18,18 +20,30 @@ type Tree = Record<string, unknown>;
  * @throws UsageError with one line per problem, naming the file or option, the key and what would be right.
  */
 export async function loadExperiment(file: string | undefined, overrides: readonly string[] = []): Promise<Experiment> {
+  const origin = file ?? '--set';
   const tree = file === undefined ? {} : await readTree(file, []);
   const changed = overrides.reduce((base, override) => merge(base, parseOverride(override)), tree);
+  // First, because what they bring may be named by any other key.
+  await loadPluginsOf(changed, origin);
   // Over the defaults, so that one key of a mapping can be set without repeating its `kind`.
-  const conditioner = changed.objective === 'fit' ? { model: { conditioner: { kind: 'direct' } } } : {};
-  const defaults = experimentSchema.parse({ objective: conditioner.model ? 'fit' : 'autodecoder', ...conditioner });
+  const objective = typeof changed.objective === 'string' ? changed.objective : DEFAULT_OBJECTIVE;
+  const needsNoLatents = OBJECTIVES.names().includes(objective) && OBJECTIVES.get(objective).conditioning === 'none';
+  const defaults = experimentSchema().parse(
+    needsNoLatents ? { objective, model: { conditioner: { kind: 'direct' } } } : {},
+  );
   const overridden = overrides.map((override) => override.slice(0, override.indexOf('=')).trim());
-  return checkExperiment(merge(defaults, changed), file ?? '--set', overridden);
+  return checkExperiment(merge({ ...defaults }, changed), origin, overridden);
+}
+
+/** Loads what a config names under `plugins`; that this is a list of paths is checked with all else. */
+async function loadPluginsOf({ plugins }: Tree, origin: string): Promise<void> {
+  const isList = Array.isArray(plugins) && plugins.every((path) => typeof path === 'string');
+  if (isList) await loadPlugins(plugins, origin);
 }
 
 /** Checks a plain tree (parsed YAML or JSON); `origin` names it in errors, `--set` does for `overridden` keys. */
 export function checkExperiment(tree: unknown, origin: string, overridden: readonly string[] = []): Experiment {
-  const result = experimentSchema.safeParse(tree);
+  const result = experimentSchema().safeParse(tree);
   if (result.success) return result.data;
   const lines = result.error.issues.flatMap((issue) => {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys : [''];
@@ -48,8 +62,9 @@ export function checkExperiment(tree: unknown, origin: string, overridden: reado
  *
  * @throws UsageError where it is not valid, or a whole section is missing.
  */
-export function parseExperiment(text: string, origin: string): Experiment {
+export async function parseExperiment(text: string, origin: string): Promise<Experiment> {
   const tree = parseYaml(text, origin);
+  await loadPluginsOf(tree, origin);
   const experiment = checkExperiment(tree, origin);
   const missing = Object.keys(experiment).filter((key) => !(key in tree));
   if (missing.length === 0) return experiment;
@@ -75,6 +90,9 @@ async function readTree(file: string, chain: readonly string[]): Promise<Tree> {
   });
   const tree = parseYaml(text, file);
   const { extends: base, ...own } = tree;
+  if (Array.isArray(own.plugins)) {
+    own.plugins = own.plugins.map((plugin) => (typeof plugin === 'string' ? resolve(dirname(path), plugin) : plugin));
+  }
   if (base === undefined) return own;
   if (typeof base !== 'string') throw new UsageError(`${file}: "extends" must be the path of another config`);
   return merge(await readTree(resolve(dirname(path), base), [...chain, path]), own);

@@ -1,8 +1,8 @@
 /** Encoded image files to RGB pixels of the wanted size. */
 import sharp, { type Metadata, type Sharp } from 'sharp';
-import type { DataConfig } from '../config/schema.ts';
 import { enlarge } from './enlarge.ts';
 import { fittedSize, place, type Rectangle, type Size } from './placement.ts';
+import type { DataConfig } from './schema.ts';
 
 // Images are decoded once, and several at a time: a cache and threads within one image only cost memory.
 sharp.cache(false);

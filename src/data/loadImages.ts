@@ -1,10 +1,10 @@
 /** From `data` in a config to decoded images: opens the source, reuses the packed cache or decodes and writes it. */
 import { createHash } from 'node:crypto';
-import { type DataConfig, trainingSize } from '../config/schema.ts';
 import { DECODER_VERSIONS, type Transform } from './decode.ts';
 import { type DecodedSet, decodeNamed, decodeSelection, type Progress } from './decodeImages.ts';
 import type { ImageSet } from './imageSet.ts';
 import { readPack, writePack } from './pack.ts';
+import { type DataConfig, trainingSize } from './schema.ts';
 import { type ImageSource, reasonOf } from './source.ts';
 import { fluentEmojiSource } from './sources/fluentEmoji.ts';
 import { folderSource } from './sources/folder.ts';

@@ -1,5 +1,5 @@
 /** Which part of an image is used, and where it lands on the target. */
-import type { DataConfig } from '../config/schema.ts';
+import type { DataConfig } from './schema.ts';
 
 export interface Size {
   width: number;

@@ -1,11 +1,31 @@
 /** The field's shape and its initial weights. */
-import type { FieldConfig } from '../config/schema.ts';
-import type { FieldLayerShape, FieldSpec } from '../ops/field.ts';
-import { type Tensor, tf } from '../tf.ts';
-import type { Initialiser, Parameters } from './parameters.ts';
+import { z } from 'zod';
+import { ACTIVATIONS, type FieldLayerShape, type FieldSpec } from '../ops/field.ts';
+import { normal, type ParameterSpecs, uniform, zeros } from './parameters.ts';
 
 /** Channels of an image. */
 const CHANNELS = 3;
+
+const positiveInteger = z.int().positive();
+
+export const fieldSchema = z.strictObject({
+  width: positiveInteger.default(64).describe('units of each hidden layer'),
+  depth: positiveInteger.default(3).describe('number of hidden layers'),
+  skip: positiveInteger
+    .optional()
+    .describe(
+      'after this many hidden layers the features enter once more, beside the activations (DeepSDF, NeRF); below depth; absent: never',
+    ),
+  activation: z.enum(ACTIVATIONS).default('relu'),
+  omega: z
+    .number()
+    .positive()
+    .default(30)
+    .describe('frequency ω₀ of the sine and FINER activations, inverse width of the Gaussian'),
+  output: z.enum(['linear', 'sigmoid']).default('sigmoid'),
+});
+
+export type FieldConfig = z.infer<typeof fieldSchema>;
 
 /**
  * The field of a config: `depth` hidden layers of `width` units from `features` to red, green and blue. With `skip`, the
@@ -41,19 +61,19 @@ function sineKernelBound(spec: FieldSpec, layer: number): number {
 }
 
 /**
- * Initial weights of one field: `field.N.kernel` [in,out] and `field.N.bias` [out]. He initialisation for rectifiers,
- * the published one for sines.
+ * Weights of one field: `field.N.kernel` [in,out] and `field.N.bias` [out]. He initialisation for rectifiers, the
+ * published one for sines.
  */
-export function initField(spec: FieldSpec, initialiser: Initialiser): Parameters {
-  const parameters: Parameters = {};
-  spec.layers.forEach(({ inputs, outputs }, i) => {
-    const sine = isPeriodic(spec);
-    parameters[`field.${i}.kernel`] = sine
-      ? initialiser.uniform([inputs, outputs], sineKernelBound(spec, i))
-      : initialiser.normal([inputs, outputs], kernelStandardDeviation(spec, i));
-    parameters[`field.${i}.bias`] = sine
-      ? initialiser.uniform([outputs], 1 / Math.sqrt(inputs))
-      : (tf.zeros([outputs]) as Tensor);
-  });
-  return parameters;
+export function fieldParameters(spec: FieldSpec): ParameterSpecs {
+  return Object.fromEntries(
+    spec.layers.flatMap(({ inputs, outputs }, i) => {
+      const [kernel, bias] = isPeriodic(spec)
+        ? [uniform(sineKernelBound(spec, i)), uniform(1 / Math.sqrt(inputs))]
+        : [normal(kernelStandardDeviation(spec, i)), zeros];
+      return [
+        [`field.${i}.kernel`, { shape: [inputs, outputs], initial: kernel }],
+        [`field.${i}.bias`, { shape: [outputs], initial: bias }],
+      ];
+    }),
+  );
 }

@@ -1,34 +1,68 @@
 /** A generator: encoding, field and conditioner of one model config. Its parameters are separate, and arguments. */
-import type { ConditionerConfig, ModelConfig } from '../config/schema.ts';
-import type { FieldSpec, FieldWeights } from '../ops/field.ts';
-import type { Tensor2D } from '../tf.ts';
-import { condition, initConditioner } from './conditioner.ts';
-import { type Encoding, featureCount, makeEncoding } from './encoding.ts';
-import { makeFieldSpec } from './field.ts';
-import { Initialiser, type Parameters } from './parameters.ts';
+import { type FieldSpec, type FieldWeights, fieldForward } from '../ops/field.ts';
+import { type Tensor2D, type Tensor3D, tf, tidy } from '../tf.ts';
+import type { Conditioner } from './conditioners/conditioner.ts';
+import { type ConditionerConfig, makeConditioner } from './conditioners/registry.ts';
+import type { Encoding } from './encodings/encoding.ts';
+import { type EncodingConfig, makeEncoding } from './encodings/registry.ts';
+import { type FieldConfig, makeFieldSpec } from './field.ts';
+import { initialise, type ParameterSpecs, type Parameters } from './parameters.ts';
+
+export interface ModelConfig {
+  encoding: EncodingConfig;
+  field: FieldConfig;
+  conditioner: ConditionerConfig;
+}
 
 export interface Generator {
   encoding: Encoding;
   spec: FieldSpec;
-  conditioner: ConditionerConfig;
-  /** Dimensions of the latent; 0 where the weights are direct. */
-  latentSize: number;
+  conditioner: Conditioner;
 }
 
 /** The generator of a model config. `seed` draws the encoding's frequencies and nothing else. */
 export function makeGenerator(config: ModelConfig, seed: number): Generator {
   const encoding = makeEncoding(config.encoding, seed);
-  const spec = makeFieldSpec(config.field, featureCount(encoding));
-  const { conditioner } = config;
-  return { encoding, spec, conditioner, latentSize: conditioner.kind === 'direct' ? 0 : conditioner.latent };
+  const spec = makeFieldSpec(config.field, encoding.features);
+  return { encoding, spec, conditioner: makeConditioner(config.conditioner) };
 }
 
-/** Initial parameters; `fields` is the number of images that a `direct` conditioner holds. */
+/** What a generator trains. @param fields number of images, where each has weights of its own. */
+export function generatorParameters({ encoding, spec, conditioner }: Generator, fields = 1): ParameterSpecs {
+  return { ...conditioner.parameters(spec, fields), ...encoding.parameters };
+}
+
+/** Initial parameters. */
 export function initGenerator(generator: Generator, seed: number, fields = 1): Parameters {
-  return initConditioner(generator.conditioner, generator.spec, new Initialiser(seed), fields);
+  return initialise(generatorParameters(generator, fields), seed);
 }
 
-/** Weights of the fields that these latents [B,D] name (of all fields where the conditioner is direct). */
-export function fieldWeights(generator: Generator, parameters: Parameters, latents?: Tensor2D): FieldWeights {
-  return condition(generator.conditioner, generator.spec, parameters, latents);
+/** Weights of the fields that these latents [B,D] name (of all fields where the conditioner has none). */
+export function fieldWeights(
+  { conditioner, spec }: Generator,
+  parameters: Parameters,
+  latents?: Tensor2D,
+): FieldWeights {
+  return conditioner.weights(spec, parameters, latents);
+}
+
+/**
+ * From latents to colours: latents [B,D] → weights of B fields → their colours at coordinates [P,2] of the image square.
+ *
+ * @returns [B,P,3], differentiable with respect to everything. Drawing whole images goes through `src/render`, training
+ *   through `fieldLoss`: the same function, faster.
+ */
+export function generate(
+  generator: Generator,
+  parameters: Parameters,
+  latents: Tensor2D | undefined,
+  coordinates: Tensor2D,
+): Tensor3D {
+  return tidy(() => {
+    const weights = fieldWeights(generator, parameters, latents);
+    const fields = Math.max(...weights.biases.map(({ shape }) => shape[0]));
+    const features = generator.encoding.points(coordinates, parameters); // [P,F]
+    // Features that fields share are constants to the field operation: each gets its own, so that gradients reach them.
+    return fieldForward(generator.spec, weights, tf.tile(tf.expandDims(features, 0), [fields, 1, 1])); // [B,P,3]
+  });
 }

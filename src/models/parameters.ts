@@ -1,34 +1,62 @@
-/** Parameters are data: a flat record from a dotted name to a tensor, as checkpoints hold it. */
+/**
+ * Parameters are data: a flat record from a dotted name to a tensor, as checkpoints hold it. What they are before training
+ * is data too: shapes and where the first values come from, so that they can be counted without being made.
+ */
 import { UsageError } from '../errors.ts';
-import { Random } from '../random.ts';
+import { Random, type Stream } from '../random.ts';
 import { type Tensor, tf } from '../tf.ts';
 
 export type Parameters = Record<string, Tensor>;
 
-/** Draws initial parameters in order; the same seed gives the same draws whatever engine computes. */
-export class Initialiser {
-  private readonly random: Random;
+/** First values of a parameter: so many draws of a generator that all parameters of a record share, in their order. */
+export type Initial = (random: Random, length: number) => Float32Array;
 
-  constructor(seed: number) {
-    this.random = new Random(seed, 'parameters');
-  }
-
-  normal(shape: number[], standardDeviation: number): Tensor {
-    return tf.tensor(this.random.normals(product(shape), standardDeviation), shape);
-  }
-
-  uniform(shape: number[], bound: number): Tensor {
-    return tf.tensor(this.random.uniforms(product(shape), -bound, bound), shape);
-  }
+export interface ParameterSpec {
+  shape: readonly number[];
+  initial: Initial;
+  /** Drawn once for each of so many fields alike: the first dimension of the shape counts them. */
+  sameInEachField?: boolean;
 }
 
-/** Number of scalars in a record of parameters. */
-export function parameterCount(parameters: Parameters): number {
-  return Object.values(parameters).reduce((sum, tensor) => sum + tensor.size, 0);
+export type ParameterSpecs = Record<string, ParameterSpec>;
+
+export const zeros: Initial = (_, length) => new Float32Array(length);
+export const normal =
+  (standardDeviation: number): Initial =>
+  (random, length) =>
+    random.normals(length, standardDeviation);
+export const uniform =
+  (bound: number): Initial =>
+  (random, length) =>
+    random.uniforms(length, -bound, bound);
+
+/**
+ * The tensors of some specs. The same seed gives the same values whatever engine computes.
+ *
+ * @throws UsageError where a tensor is larger than any engine can hold.
+ */
+export function initialise(specs: ParameterSpecs, seed: number, stream: Stream = 'parameters'): Parameters {
+  const random = new Random(seed, stream);
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { shape, initial, sameInEachField }]) => {
+      if (!sameInEachField) return [name, tf.tensor(initial(random, sizeOf(shape)), [...shape])];
+      const [fields, ...rest] = shape;
+      const values = initial(random, sizeOf(rest));
+      return [name, tf.tidy(() => tf.tile(tf.tensor(values, [1, ...rest]), [fields, ...rest.map(() => 1)]))];
+    }),
+  );
+}
+
+/** Number of scalars, of specs or of the tensors themselves. */
+export function parameterCount(parameters: Readonly<Record<string, { shape: readonly number[] }>>): number {
+  return Object.values(parameters).reduce(
+    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+    0,
+  );
 }
 
 /** Values of a tensor of that shape, if a model of this project can hold it at all. */
-function product(shape: readonly number[]): number {
+function sizeOf(shape: readonly number[]): number {
   const values = shape.reduce((total, size) => total * size, 1);
   if (values <= 2 ** 29) return values;
   throw new UsageError(

@@ -1,12 +1,15 @@
 /** What the renderer draws: any number of fields that share one shape and one encoding. */
 
 import type { View } from '../grid.ts';
-import type { Encoding } from '../models/encoding.ts';
+import type { Encoding } from '../models/encodings/encoding.ts';
+import type { Parameters } from '../models/parameters.ts';
 import type { FieldSpec, FieldWeights } from '../ops/field.ts';
 import { type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 
 export interface DrawableField {
   encoding: Encoding;
+  /** Where the encoding is trained: what it was trained to. */
+  encodingParameters?: Parameters;
   spec: FieldSpec;
   /** Full view at the training size: its pixels are the finest detail that the field was taught. */
   training: View;

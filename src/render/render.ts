@@ -7,8 +7,8 @@
  */
 
 import { RunError } from '../errors.ts';
-import type { View } from '../grid.ts';
-import { type GridEncoder, makeGridEncoder, viewAttenuation } from '../models/encoding.ts';
+import { pixelFootprint, type View } from '../grid.ts';
+import { type Encoding, type GridEncoder, gridEncoder } from '../models/encodings/encoding.ts';
 import { fieldDimensions, fieldForward, fieldForwardOnGrid, pointsAtOnce } from '../ops/field.ts';
 import { type Quantiser, quantiserInUse } from '../ops/quantise.ts';
 import { tf } from '../tf.ts';
@@ -16,7 +16,7 @@ import { type Antialias, averageSubpixels, subpixelsPerPixel } from './antialias
 import { type DrawableField, fieldCount } from './drawableField.ts';
 
 export interface RenderOptions {
-  /** `footprint` by default; `supersample` where the encoding has no Fourier features to attenuate. */
+  /** `footprint` by default; `supersample` where the encoding has nothing to attenuate. */
   antialias?: Antialias;
   /**
    * Subpixels per pixel along each axis, for `supersample` only. By default as many as make a subpixel no larger than
@@ -103,10 +103,10 @@ async function* drawRows<P extends Uint8Array | Float32Array>(
 ): AsyncGenerator<RenderedRows<P>> {
   checkView(view);
   const { channels } = fieldDimensions(field.spec);
-  const antialias = options.antialias ?? (field.encoding.kind === 'fourier' ? 'footprint' : 'supersample');
+  const antialias = options.antialias ?? (field.encoding.attenuated ? 'footprint' : 'supersample');
   const [nx, ny] = subpixelsPerPixel(view, field.training, antialias, options.subpixels);
   const fine: View = { window: view.window, width: view.width * nx, height: view.height * ny };
-  const attenuation = antialias === 'none' ? undefined : viewAttenuation(field.encoding, fine, field.training);
+  const encoding = antialias === 'none' ? field.encoding : attenuatedForView(field.encoding, fine, field.training);
   // Blocks of the same shape, larger where the engine wants more at once.
   const larger = Math.max(1, Math.sqrt((pointsAtOnce() ?? 0) / (BLOCK_COLUMNS * BLOCK_ROWS)));
   const blockColumns = Math.min(view.width, Math.max(1, Math.floor((larger * BLOCK_COLUMNS) / nx)));
@@ -121,7 +121,7 @@ async function* drawRows<P extends Uint8Array | Float32Array>(
     for (let firstColumn = 0; firstColumn < view.width; firstColumn += blockColumns) {
       const columns = Math.min(blockColumns, view.width - firstColumn);
       const block = partOf(fine, firstColumn * nx, firstRow * ny, columns * nx, rowCount * ny);
-      const encoder = makeGridEncoder(field.encoding, block, attenuation);
+      const encoder = gridEncoder(encoding, block, field.encodingParameters);
       for (let row = 0; row < rowCount; row += chunkRows) {
         const rows = Math.min(chunkRows, rowCount - row);
         const colours = evaluateRows(field, encoder, row * ny, rows * ny, toBytes); // [B, rows·ny, columns·nx, C]
@@ -165,6 +165,11 @@ async function evaluateRows(
   } finally {
     output.dispose();
   }
+}
+
+/** An encoding as a view's pixels need it, where training saw full images of the given size. */
+function attenuatedForView(encoding: Encoding, view: View, training: View): Encoding {
+  return encoding.attenuated?.(pixelFootprint(view), pixelFootprint(training)) ?? encoding;
 }
 
 function quantise(colour: number): number {

@@ -1,13 +1,16 @@
 /** Opens what a run trained. */
 import type { Experiment } from '../config/schema.ts';
-import { trainingSize } from '../config/schema.ts';
+import { trainingSize } from '../data/schema.ts';
 import { fullView } from '../grid.ts';
 import { makeGenerator } from '../models/generator.ts';
-import type { Model } from '../render/model.ts';
+import type { Parameters } from '../models/parameters.ts';
+import type { Objective } from '../objectives/objective.ts';
+import { makeObjective } from '../objectives/registry.ts';
+import type { LatentSpace, Model } from '../render/model.ts';
 import { tf } from '../tf.ts';
-import { storedParameters } from '../train/state.ts';
 import { CheckpointStore } from './checkpoints.ts';
-import { checkpointExperiment } from './resume.ts';
+import { storedParameters } from './checkpointTensors.ts';
+import { changedPlugins, checkpointExperiment } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 
 export interface OpenedModel extends Model {
@@ -15,7 +18,7 @@ export interface OpenedModel extends Model {
   /** Updates made when the checkpoint was written. */
   step: number;
   checkpoint: string;
-  /** Said where another checkpoint than the one asked for had to be used. */
+  /** Said where another checkpoint than the one asked for had to be used, or a plugin has changed since. */
   warning?: string;
 }
 
@@ -28,22 +31,40 @@ export interface OpenedModel extends Model {
 export async function openModel(run: RunFolder, which: 'latest' | 'best' | number = 'latest'): Promise<OpenedModel> {
   const checkpoint = await new CheckpointStore(run.checkpoints).load(which);
   // The checkpoint's own config, so that the model always fits its tensors, whatever config.yaml says by now.
-  const experiment = checkpointExperiment(checkpoint);
-  const generator = makeGenerator(experiment.model, experiment.seed);
-  const stored = Object.entries(storedParameters(checkpoint.tensors));
+  const experiment = await checkpointExperiment(checkpoint);
+  const imageNames = JSON.parse(checkpoint.metadata.names) as string[];
   const { width, height } = trainingSize(experiment.data);
+  const generator = makeGenerator(experiment.model, experiment.seed);
+  const objective = makeObjective(experiment, generator, { count: imageNames.length, width, height });
+  const parameters = Object.fromEntries(
+    Object.entries(storedParameters(checkpoint.tensors)).map(([name, { data, shape }]) => [
+      name,
+      tf.tensor(data as Float32Array, shape),
+    ]),
+  );
+  const warnings = [checkpoint.warning, await changedPlugins(checkpoint)].filter((line) => line !== undefined);
   return {
     experiment,
     generator,
     step: checkpoint.step,
     checkpoint: checkpoint.path,
-    warning: checkpoint.warning,
-    parameters: Object.fromEntries(
-      stored.map(([name, { data, shape }]) => [name, tf.tensor(data as Float32Array, shape)]),
-    ),
+    warning: warnings.length > 0 ? warnings.join('\n') : undefined,
+    parameters,
+    latents: latentSpace(generator, objective, parameters),
     training: fullView(width, height),
-    imageNames: JSON.parse(checkpoint.metadata.names) as string[],
+    imageNames,
   };
+}
+
+/** The latent space of an objective's model under these parameters, where it has one. */
+export function latentSpace(
+  { conditioner }: Pick<Model['generator'], 'conditioner'>,
+  { latents }: Pick<Objective, 'latents'>,
+  parameters: Parameters,
+): LatentSpace | undefined {
+  const { latentSize } = conditioner;
+  if (latentSize === undefined || !latents) return undefined;
+  return { size: latentSize, of: (images) => latents(parameters, images) };
 }
 
 /** Frees the model's tensors. */

@@ -1,6 +1,7 @@
 /** Which checkpoint a run may go on from: one of the same model, trained on the same images. */
 import { createHash } from 'node:crypto';
 import { formatExperiment, parseExperiment } from '../config/load.ts';
+import { pluginDigest } from '../config/plugins.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { RunError } from '../errors.ts';
@@ -11,14 +12,29 @@ export interface CheckpointMetadata extends Record<string, string> {
   config: string;
   names: string;
   images: string;
+  /** Of plugins: SHA-256 of each file, by path, as JSON. */
+  plugins: string;
 }
 
-export function checkpointMetadata(experiment: Experiment, images: ImageSet): CheckpointMetadata {
+export async function checkpointMetadata(experiment: Experiment, images: ImageSet): Promise<CheckpointMetadata> {
+  const { plugins = [] } = experiment;
+  const digests = await Promise.all(plugins.map(async (path) => [path, await pluginDigest(path, experiment.name)]));
   return {
     config: formatExperiment(experiment),
     names: JSON.stringify(images.names),
     images: createHash('sha256').update(images.pixels).digest('hex'),
+    plugins: JSON.stringify(Object.fromEntries(digests)),
   };
+}
+
+/** A warning where a plugin's file is not what it was when the checkpoint was written. */
+export async function changedPlugins({ metadata, path }: Checkpoint): Promise<string | undefined> {
+  for (const [plugin, digest] of Object.entries(JSON.parse(metadata.plugins ?? '{}'))) {
+    if ((await pluginDigest(plugin, path)) !== digest) {
+      return `${plugin} has changed since ${path} was trained with it`;
+    }
+  }
+  return undefined;
 }
 
 /**
@@ -26,20 +42,24 @@ export function checkpointMetadata(experiment: Experiment, images: ImageSet): Ch
  *
  * @throws RunError where the checkpoint doesn't say.
  */
-export function checkpointExperiment({ metadata, path }: Checkpoint): Experiment {
+export async function checkpointExperiment({ metadata, path }: Checkpoint): Promise<Experiment> {
   if (metadata.config === undefined)
     throw new RunError(`${path}: is no checkpoint of Chladni: its metadata has no config`);
   return parseExperiment(metadata.config, path);
 }
 
 /**
- * Refuses to go on from a checkpoint with another seed, objective, model, data or other images. Everything else (steps,
+ * Refuses to go on from a checkpoint with another seed, objective, model, data, other images or a changed plugin. Everything else (steps,
  * learning rates, engine, where the images lie) may change.
  *
  * @throws RunError naming the first key that differs, and both values.
  */
-export function requireSameRun(checkpoint: Checkpoint, experiment: Experiment, current: CheckpointMetadata): void {
-  const stored = checkpointExperiment(checkpoint);
+export async function requireSameRun(
+  checkpoint: Checkpoint,
+  experiment: Experiment,
+  current: CheckpointMetadata,
+): Promise<void> {
+  const stored = await checkpointExperiment(checkpoint);
   const difference = firstDifference(identity(stored), identity(experiment));
   if (difference) {
     const [key, was, is] = difference;
@@ -52,12 +72,14 @@ export function requireSameRun(checkpoint: Checkpoint, experiment: Experiment, c
       `${checkpoint.path}: was trained on other images than data.path holds now; restore them or start a new run`,
     );
   }
+  const warning = await changedPlugins(checkpoint);
+  if (warning) throw new RunError(`${warning}: restore it, or start a new run with another --run`);
 }
 
-/** What can't change within a run. */
+/** What can't change within a run: whatever changes the model, or what it is trained on. */
 function identity({ seed, objective, data, model }: Experiment): object {
-  const { source, size, fit, background, limit } = data;
-  return { seed, objective, data: { source, size, fit, background, limit }, model };
+  const { path: _, cache: __, ...trainedOn } = data; // the images may lie elsewhere: their pixels are compared
+  return { seed, objective, data: trainedOn, model };
 }
 
 /** Path and both values of the first leaf that differs. */

@@ -1,156 +1,73 @@
 /**
- * The training loop, top to bottom:
+ * The training loop, top to bottom. Everything that is trained goes through it: generators, and the fits of a noise study.
  *
- *   resume or start → each step: batch → loss and gradients → Adam and averages (stepper.ts) → log → samples →
- *   checkpoint → final
+ *   each step: batch → phases of the objective: loss and gradients, update (stepper.ts) → whoever watches → checkpoint
  *
  * Everything random is a function of (seed, step), so a resumed run continues as if it had never stopped.
  */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { formatExperiment } from '../config/load.ts';
-import type { Experiment } from '../config/schema.ts';
-import type { ImageSet } from '../data/imageSet.ts';
-import { RunError } from '../errors.ts';
-import { makeGenerator } from '../models/generator.ts';
-import { CheckpointStore } from '../run/checkpoints.ts';
-import { checkpointMetadata, requireSameRun } from '../run/resume.ts';
-import type { RunFolder } from '../run/runFolder.ts';
-import { Batches } from './batch.ts';
-import { RunLog } from './runLog.ts';
-import { stepsBetweenSamples } from './schedule.ts';
-import { disposeState, initialState, restoreState, stateTensors, type TrainState } from './state.ts';
-import { type StepLoss, Stepper } from './stepper.ts';
+import type { Batches, Objective } from '../objectives/objective.ts';
+import type { Collective } from '../ops/collective.ts';
+import type { TrainState } from './state.ts';
+import { Stepper } from './stepper.ts';
+import type { StepReport } from './stepReport.ts';
+import type { UpdateSettings } from './update.ts';
 
-export interface TrainOptions {
-  experiment: Experiment;
-  images: ImageSet;
-  run: RunFolder;
-  /** Continue from the run's latest checkpoint; a run that has none yet starts. */
-  resume: boolean;
-  /** What computes, in words, for env.json. */
-  engine: string;
-  /** Ends the run after the current step, with a checkpoint. */
+/** Who looks on while the loop trains. Steps are counted by the updates made: 0 is the untrained state. */
+export interface Watcher {
+  /** Every update's losses come by here, in order, on a GPU a few steps late. What it throws ends training. */
+  onStep(report: StepReport): void | Promise<void>;
+  /** Whether the norms of that step are wanted: its report has them then, and the loop waits for it. */
+  wantsNorms?(step: number): boolean;
+  /** Whether the state after that step is to be looked at. */
+  wantsState?(step: number): boolean;
+  /** Looks at the state. @returns whether it is the best so far, and so to be kept. */
+  onState?(state: TrainState): Promise<boolean>;
+}
+
+export interface LoopOptions {
+  objective: Pick<Objective, 'groups' | 'phases'>;
+  batches: Batches;
+  /** Trained in place; may come from a checkpoint. The caller disposes it. */
+  state: TrainState;
+  settings: UpdateSettings;
+  watcher: Watcher;
+  /** Where checkpoints go: every so many steps, where the watcher found the best so far, and at the end. */
+  checkpoints?: { everySteps: number; save(state: TrainState, best: boolean): Promise<void> };
+  collective?: Collective;
+  /** Ends training after the current step, with a checkpoint. */
   signal?: AbortSignal;
-  /** Where warnings go, a line each. */
-  say?: (line: string) => void;
 }
 
-export interface TrainSummary {
-  /** Updates made, in this and earlier sessions. */
-  step: number;
-  /** Whether the run was interrupted before its last step. */
-  interrupted: boolean;
-  /** Wall-clock time of training in this session, without loading and starting. */
-  trainingSeconds: number;
-}
-
-/**
- * Trains, or goes on training, an experiment in its run folder.
- *
- * @throws RunError where the loss is no longer finite (the last good checkpoint stays), a checkpoint can't be used or
- *   the disk is full.
- */
-export async function train(options: TrainOptions): Promise<TrainSummary> {
-  const { experiment, images, run, resume, engine, signal, say = () => {} } = options;
-  const { train: settings } = experiment;
-  const generator = makeGenerator(experiment.model, experiment.seed);
-  const checkpoints = new CheckpointStore(run.checkpoints);
-  const metadata = checkpointMetadata(experiment, images);
-  const state = initialState(experiment, generator, images.count);
-  const batches = new Batches(experiment, generator, images);
-  const stepper = new Stepper(experiment, generator, state, batches);
-  const sampleEvery = stepsBetweenSamples(settings, batches.size);
-  let log: RunLog | undefined;
-  let [finished, saved] = [false, 0];
-  try {
-    if (resume && (await checkpoints.steps()).length > 0) {
-      const checkpoint = await checkpoints.load('latest');
-      if (checkpoint.warning) say(checkpoint.warning);
-      requireSameRun(checkpoint, experiment, metadata);
-      restoreState(state, checkpoint.tensors, checkpoint.step, checkpoint.path);
-      if (state.step >= settings.steps) {
-        say(`already trained to step ${state.step} of ${settings.steps}: nothing to do`);
-        return { step: state.step, interrupted: false, trainingSeconds: 0 };
-      }
-    }
-    // Only now, when nothing speaks against this session, is the run folder changed.
-    await run.writeConfig(formatExperiment(experiment));
-    await run.writeEnvironment(engine);
-    log = await RunLog.open({ experiment, images, generator, run, state, resumed: resume });
+/** Trains up to `settings.steps`, or until stopped. */
+export async function trainLoop(options: LoopOptions): Promise<void> {
+  const { objective, batches, state, settings, watcher, checkpoints, collective, signal } = options;
+  const stepper = new Stepper({ objective, state, batches, settings, collective });
+  let saved = state.step;
+  const tell = async (reports: readonly StepReport[]) => {
+    for (const report of reports) await watcher.onStep(report);
+  };
+  const save = async (best: boolean) => {
+    await tell(await stepper.drain());
+    await checkpoints?.save(state, best);
     saved = state.step;
-    let bestPsnr = log.bestPsnr;
-    const started = performance.now();
-
-    /** Every update's loss comes by here, on a GPU a few steps late. */
-    const look = async (losses: readonly StepLoss[]) => {
-      for (const { step, loss } of losses) {
-        if (!Number.isFinite(loss)) throw await divergence(loss, step, log, checkpoints);
-        log?.progress(step, loss);
-      }
-    };
-
-    const save = async (best: boolean) => {
-      await look(await stepper.settle());
-      log?.flush();
-      await saveCheckpoint(checkpoints, state, metadata, best);
-      saved = state.step;
-    };
-
+  };
+  try {
+    if (state.step === 0 && watcher.wantsState?.(0)) await watcher.onState?.(state);
     while (state.step < settings.steps) {
       await eventLoopTurn(); // lets Ctrl-C in: nothing else in a step waits on a CPU engine
       if (signal?.aborted) break;
 
-      const logged = (state.step + 1) % settings.logEverySteps === 0 || state.step + 1 === settings.steps;
-      if (logged) {
-        const { losses, details } = await stepper.stepClosely();
-        await look(losses);
-        if (details) log.step(state.step, details);
-      } else await look(await stepper.step());
+      await tell(await (watcher.wantsNorms?.(state.step + 1) ? stepper.stepWithNorms() : stepper.step()));
 
-      if (state.step % sampleEvery === 0 || state.step === settings.steps) {
-        await look(await stepper.settle());
-        const psnr = await log.samples(state);
-        if (psnr > bestPsnr) await save(true);
-        bestPsnr = Math.max(bestPsnr, psnr);
+      if (watcher.wantsState?.(state.step)) {
+        await tell(await stepper.drain());
+        if (await watcher.onState?.(state)) await save(true);
       }
-      if (saved < state.step && state.step % settings.checkpointEverySteps === 0) await save(false);
+      if (checkpoints && saved < state.step && state.step % checkpoints.everySteps === 0) await save(false);
     }
     if (saved < state.step) await save(false);
-    finished = state.step === settings.steps;
-    return { step: state.step, interrupted: !finished, trainingSeconds: (performance.now() - started) / 1000 };
   } finally {
     stepper.dispose();
-    batches.dispose();
-    disposeState(state);
-    log?.close(finished);
   }
-}
-
-async function saveCheckpoint(
-  checkpoints: CheckpointStore,
-  state: TrainState,
-  metadata: Record<string, string>,
-  best: boolean,
-): Promise<void> {
-  const tensors = await stateTensors(state);
-  for (const [name, { data }] of Object.entries(tensors)) {
-    if ((data as Float32Array).every(Number.isFinite)) continue;
-    throw new RunError(`step ${state.step}: ${name} is no longer finite; ${await wayBack(checkpoints)}`);
-  }
-  await checkpoints.save(state.step, tensors, metadata, { best });
-}
-
-/** What ends a run whose loss is NaN or infinite: where, how large the gradient had been, and what to do. */
-async function divergence(loss: number, at: number, log: RunLog | undefined, checkpoints: CheckpointStore) {
-  const { step, norm } = log?.lastGradientNorm ?? { step: 0, norm: Number.NaN };
-  const gradient =
-    step > 0 ? `gradient norm ${norm.toPrecision(3)} at step ${step}, the last one logged` : 'in the first steps';
-  return new RunError(`the loss became ${loss} at step ${at} (${gradient}); ${await wayBack(checkpoints)}`);
-}
-
-async function wayBack(checkpoints: CheckpointStore): Promise<string> {
-  const last = (await checkpoints.steps()).at(-1);
-  return last === undefined
-    ? 'no checkpoint was saved yet: start again with a lower train.learningRate'
-    : `the checkpoint of step ${last} is kept: resume with a lower train.learningRate`;
 }

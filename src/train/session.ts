@@ -1,18 +1,17 @@
 /** A session of training from the command line: data, engine, run folder, loop. */
-import { type Experiment, trainingSize } from '../config/schema.ts';
+import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { loadImages, skippedReport } from '../data/loadImages.ts';
+import { trainingSize } from '../data/schema.ts';
 import { startEngine } from '../engine/engine.ts';
 import { Interrupted } from '../errors.ts';
 import { Progress } from '../files/progress.ts';
 import { makeGenerator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
+import { makeObjective } from '../objectives/registry.ts';
 import { isTrainedMixed } from '../ops/field.ts';
 import { RunFolder } from '../run/runFolder.ts';
-import { tidy } from '../tf.ts';
-import { type TrainSummary, train } from './loop.ts';
-import { initialState } from './state.ts';
-import { trainingSpec } from './step.ts';
+import { type TrainSummary, train } from './trainRun.ts';
 
 export interface SessionOptions {
   experiment: Experiment;
@@ -45,27 +44,25 @@ export async function loadWithProgress(
   return images;
 }
 
-/** What an experiment amounts to, in a line or two, without training it. */
+/** What an experiment amounts to, in a line or two, for so many images. Nothing is allocated. */
 export function describeModel(experiment: Experiment, images: number): string {
-  return tidy(() => {
-    const generator = makeGenerator(experiment.model, experiment.seed);
-    const state = initialState(experiment, generator, images);
-    const count = (names: string[]) =>
-      parameterCount(Object.fromEntries(names.map((name) => [name, state.adam[name].parameter]))).toLocaleString('en');
-    const names = Object.keys(state.adam);
-    const latents = names.filter((name) => name === 'latents');
-    const { layers } = generator.spec;
-    const field = [layers[0].inputs, ...layers.map(({ outputs }) => outputs)].join('→');
-    const { activation, skip } = experiment.model.field;
-    const parts = [
-      `field ${field} (${activation}${skip === undefined ? '' : `, skip after ${skip}`})`,
-      `${experiment.model.encoding.kind} encoding`,
-      `${experiment.model.conditioner.kind} conditioner`,
-      `${count(names.filter((name) => name !== 'latents'))} parameters`,
-      ...(latents.length > 0 ? [`${count(latents)} latent values`] : []),
-    ];
-    return parts.join(', ');
-  });
+  const generator = makeGenerator(experiment.model, experiment.seed);
+  const { groups } = makeObjective(experiment, generator, { count: images, ...trainingSize(experiment.data) });
+  const count = (isTable: boolean) =>
+    Object.values(groups)
+      .filter(({ rows }) => (rows !== undefined) === isTable)
+      .reduce((sum, { parameters }) => sum + parameterCount(parameters), 0);
+  const { layers } = generator.spec;
+  const field = [layers[0].inputs, ...layers.map(({ outputs }) => outputs)].join('→');
+  const { activation, skip } = experiment.model.field;
+  const latentValues = count(true);
+  return [
+    `field ${field} (${activation}${skip === undefined ? '' : `, skip after ${skip}`})`,
+    `${experiment.model.encoding.kind} encoding`,
+    `${experiment.model.conditioner.kind} conditioner`,
+    `${count(false).toLocaleString('en')} parameters`,
+    ...(latentValues > 0 ? [`${latentValues.toLocaleString('en')} latent values`] : []),
+  ].join(', ');
 }
 
 /** Trains an experiment in its run folder. */
@@ -82,10 +79,10 @@ export async function trainSession(options: SessionOptions): Promise<TrainSummar
     say(
       `${images.count} images of ${width}x${height}; engine ${engine.name}${on}; ${describeModel(experiment, images.count)}`,
     );
-    if (experiment.train.precision === 'mixed') {
-      const spec = trainingSpec(experiment, makeGenerator(experiment.model, experiment.seed));
-      if (!isTrainedMixed(spec))
-        say(`train.precision: mixed needs a GPU with matrix units; float32 is used on ${engine.name}`);
+    const { precision } = experiment.train;
+    const { spec } = makeGenerator(experiment.model, experiment.seed);
+    if (precision === 'mixed' && !isTrainedMixed({ ...spec, precision })) {
+      say(`train.precision: mixed needs a GPU with matrix units; float32 is used on ${engine.name}`);
     }
     return await train({
       experiment,

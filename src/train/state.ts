@@ -1,63 +1,59 @@
-/** Everything a run changes: parameters, latents, their Adam moments and averages. Nothing else has to be saved. */
-
-import type { Experiment } from '../config/schema.ts';
+/** What training changes: parameters, Adam's moments, averages, the step. Nothing else has to be saved. */
 import { RunError } from '../errors.ts';
-import { type Generator, initGenerator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
+import { initialise } from '../models/parameters.ts';
+import type { Objective } from '../objectives/objective.ts';
 import type { AdamState } from '../ops/optimizer.ts';
-import { Random } from '../random.ts';
+import { STORED_AS } from '../run/checkpointTensors.ts';
 import type { SafeTensors } from '../run/safetensors.ts';
 import { type Tensor, tf } from '../tf.ts';
-
-/** Name of the latent table [N,D] among the parameters; its rows are updated one batch at a time. */
-export const LATENTS = 'latents';
 
 export interface TrainState {
   /** Updates made so far. */
   step: number;
-  /** Parameters by name, with their moments; `latents` among them where the objective has any. */
-  adam: Record<string, AdamState>;
-  /** Exponential moving averages of the parameters; empty where turned off. */
+  /** Of all groups, by name. */
+  parameters: Parameters;
+  /** Of the parameters that Adam trains. */
+  moments: Record<string, Pick<AdamState, 'firstMoment' | 'secondMoment'>>;
+  /** Exponential moving averages, of the groups that are drawn with them. */
   averages: Parameters;
 }
 
-/** The state before the first step, for `images` training images. */
-export function initialState(experiment: Experiment, generator: Generator, images: number): TrainState {
-  const parameters = initGenerator(generator, experiment.seed, images);
-  if (generator.latentSize > 0) {
-    const size = images * generator.latentSize;
-    const draws = new Random(experiment.seed, 'latents').normals(size, experiment.train.latentStandardDeviation);
-    parameters[LATENTS] = tf.tensor2d(draws, [images, generator.latentSize]);
+/** The state before the first step. @param averaged whether averages are kept at all (`train.emaDecay` is above 0). */
+export function initialState({ groups }: Pick<Objective, 'groups'>, seed: number, averaged: boolean): TrainState {
+  const state: TrainState = { step: 0, parameters: {}, moments: {}, averages: {} };
+  for (const [group, { parameters, stream, optimizer, averaged: ownAverages }] of Object.entries(groups)) {
+    for (const [name, parameter] of Object.entries(initialise(parameters, seed, stream))) {
+      if (name in state.parameters) throw new Error(`group "${group}" has a parameter "${name}", as another has`);
+      state.parameters[name] = parameter;
+      if (optimizer !== 'gd') {
+        state.moments[name] = { firstMoment: tf.zerosLike(parameter), secondMoment: tf.zerosLike(parameter) };
+      }
+      // Copies, not clones: engines update in place, and a clone shares its values.
+      if (averaged && ownAverages) state.averages[name] = tf.add(parameter, 0);
+    }
   }
-  const adam = mapValues(parameters, (parameter) => ({
-    parameter,
-    firstMoment: tf.zerosLike(parameter),
-    secondMoment: tf.zerosLike(parameter),
-  }));
-  // Copies, not clones: engines update in place, and a clone shares its values.
-  const averages = experiment.train.emaDecay > 0 ? mapValues(parameters, (tensor) => tf.add(tensor, 0)) : {};
-  return { step: 0, adam, averages };
+  return state;
 }
 
-/** The parameters to draw with: the averages, where there are any. Owned by the state. */
-export function drawingParameters(state: TrainState): Parameters {
-  return Object.keys(state.averages).length > 0 ? state.averages : mapValues(state.adam, ({ parameter }) => parameter);
+/** The parameters to draw with: averages where there are any. Owned by the state. */
+export function drawingParameters({ parameters, averages }: TrainState): Parameters {
+  return { ...parameters, ...averages };
 }
-
-const PARTS = { parameter: 'parameter/', firstMoment: 'adam.m/', secondMoment: 'adam.v/', average: 'ema/' } as const;
 
 /** The state's tensors as a checkpoint holds them. */
-export async function stateTensors(state: TrainState): Promise<SafeTensors> {
+export async function stateTensors({ parameters, moments, averages }: TrainState): Promise<SafeTensors> {
   const tensors: SafeTensors = {};
   const put = async (name: string, tensor: Tensor) => {
     tensors[name] = { dtype: 'F32', shape: tensor.shape, data: (await tensor.data()) as Float32Array };
   };
-  for (const [name, entry] of Object.entries(state.adam)) {
-    await put(PARTS.parameter + name, entry.parameter);
-    await put(PARTS.firstMoment + name, entry.firstMoment);
-    await put(PARTS.secondMoment + name, entry.secondMoment);
+  for (const [name, parameter] of Object.entries(parameters)) {
+    await put(STORED_AS.parameter + name, parameter);
+    if (!(name in moments)) continue;
+    await put(STORED_AS.firstMoment + name, moments[name].firstMoment);
+    await put(STORED_AS.secondMoment + name, moments[name].secondMoment);
   }
-  for (const [name, average] of Object.entries(state.averages)) await put(PARTS.average + name, average);
+  for (const [name, average] of Object.entries(averages)) await put(STORED_AS.average + name, average);
   return tensors;
 }
 
@@ -78,32 +74,19 @@ export function restoreState(state: TrainState, tensors: SafeTensors, step: numb
     previous.dispose();
     return tf.tensor(stored.data as Float32Array, stored.shape);
   };
-  for (const [name, entry] of Object.entries(state.adam)) {
-    entry.parameter = take(PARTS.parameter + name, entry.parameter);
-    entry.firstMoment = take(PARTS.firstMoment + name, entry.firstMoment);
-    entry.secondMoment = take(PARTS.secondMoment + name, entry.secondMoment);
+  const { parameters, moments, averages } = state;
+  for (const name of Object.keys(parameters)) parameters[name] = take(STORED_AS.parameter + name, parameters[name]);
+  for (const [name, { firstMoment, secondMoment }] of Object.entries(moments)) {
+    moments[name] = {
+      firstMoment: take(STORED_AS.firstMoment + name, firstMoment),
+      secondMoment: take(STORED_AS.secondMoment + name, secondMoment),
+    };
   }
-  for (const name of Object.keys(state.averages))
-    state.averages[name] = take(PARTS.average + name, state.averages[name]);
+  for (const name of Object.keys(averages)) averages[name] = take(STORED_AS.average + name, averages[name]);
   state.step = step;
 }
 
-/** The parameters to draw with among a checkpoint's tensors: the averages, where there are any. */
-export function storedParameters(tensors: SafeTensors): SafeTensors {
-  const under = (prefix: string) =>
-    Object.entries(tensors).flatMap(([name, tensor]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
-    );
-  const averages = under(PARTS.average);
-  return Object.fromEntries(averages.length > 0 ? averages : under(PARTS.parameter));
-}
-
 /** Frees every tensor of the state. */
-export function disposeState(state: TrainState): void {
-  for (const entry of Object.values(state.adam)) tf.dispose([entry.parameter, entry.firstMoment, entry.secondMoment]);
-  tf.dispose(Object.values(state.averages));
-}
-
-function mapValues<A, B>(record: Record<string, A>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
+export function disposeState({ parameters, moments, averages }: TrainState): void {
+  tf.dispose([parameters, averages, Object.values(moments)] as never);
 }

@@ -2,209 +2,237 @@
  * Makes updates, one after another. On an engine that can record (a GPU), a step is recorded once and repeated, several
  * at a time under way, so that the device is never left waiting; elsewhere each step is computed as it is written.
  */
-import type { Experiment } from '../config/schema.ts';
-import type { Generator } from '../models/generator.ts';
+import type { Parameters } from '../models/parameters.ts';
+import type { Batches, InputArray, Objective, Phase } from '../objectives/objective.ts';
+import { alone, type Collective } from '../ops/collective.ts';
 import { type Recorder, type Recording, recorderInUse } from '../ops/recording.ts';
 import { type Tensor, type Tensor1D, tf, tidy } from '../tf.ts';
-import { type Batch, type BatchInputs, type BatchTensors, type InputArray, uploaded } from './batch.ts';
+import { lossAndGradients, type PhaseResult } from './gradients.ts';
 import type { TrainState } from './state.ts';
-import { applyGradients, lossAndGradients, type StepResult, type UpdateNumbers, updateNumbers } from './step.ts';
-
-/** Where batches come from (`Batches`). */
-export interface BatchSource {
-  inputsAt(step: number): BatchInputs;
-  assemble(tensors: BatchTensors): Batch;
-  visitsAfter(step: number): number;
-}
-
-/** The loss of an update, by the number of updates made with it. Not finite: that update was not made. */
-export interface StepLoss {
-  step: number;
-  loss: number;
-}
-
-/** An update looked at closely. */
-export interface StepDetails {
-  loss: number;
-  meanSquaredError: number;
-  /** Euclidean norms over all parameters; the gradient's of the batch's latents alone. */
-  gradientNorm: number;
-  parametersNorm: number;
-  updateNorm: number;
-}
+import { packReport, type StepReport, unpackReport } from './stepReport.ts';
+import { applyGradients, type UpdateNumbers, type UpdateSettings, updateNumbers } from './update.ts';
 
 /** Repetitions under way at once: enough to keep a device busy while JavaScript prepares the next. */
 const UNDER_WAY = 3;
 /** Steps computed as written before one is recorded: by then all shaders exist and the state has its final place. */
 const FIRST_STEPS = 2;
 
-/** Losses that have become known, and the details of the step that was looked at closely. */
-interface Outcome {
-  losses: StepLoss[];
-  details?: StepDetails;
+export interface StepperOptions {
+  objective: Pick<Objective, 'groups' | 'phases'>;
+  state: TrainState;
+  batches: Batches;
+  settings: UpdateSettings;
+  /** Who trains along; one process where left out. */
+  collective?: Collective;
+}
+
+/** A step that was recorded. */
+interface RecordedStep {
+  recording: Recording;
+  inputs: Record<string, Tensor>;
+  /** What its values mean. */
+  unpack(step: number, values: Float32Array): StepReport;
 }
 
 export class Stepper {
-  private readonly underWay: { step: number; report: Promise<Float32Array> }[] = [];
-  /** A step that is looked at closely is another recording than one that isn't. */
-  private readonly recorded = new Map<boolean, { recording: Recording; inputs: Record<string, Tensor> }>();
+  private readonly options: Required<StepperOptions>;
+  private readonly underWay: Promise<StepReport>[] = [];
+  /** By the phases that take part and whether norms are taken: each is another recording. */
+  private readonly recorded = new Map<string, RecordedStep>();
   private made = 0;
 
-  constructor(
-    private readonly experiment: Experiment,
-    private readonly generator: Generator,
-    private readonly state: TrainState,
-    private readonly source: BatchSource,
-  ) {}
-
-  /** Makes one update; returns the losses that have become known since: this one's may come later. */
-  async step(): Promise<StepLoss[]> {
-    const record = recorderInUse();
-    if (!record || this.made < FIRST_STEPS) return (await this.stepAsWritten(false)).losses;
-    this.start(record, false);
-    return this.underWay.length > UNDER_WAY ? [(await this.oldest()).loss] : [];
+  constructor(options: StepperOptions) {
+    this.options = { ...options, collective: options.collective ?? alone };
   }
 
-  /** As `step`, waiting for it and all before, with details; without them, where the loss is not finite. */
-  async stepClosely(): Promise<Outcome> {
-    const record = recorderInUse();
-    if (!record || this.made < FIRST_STEPS) return this.stepAsWritten(true);
-    this.start(record, true);
-    const losses: StepLoss[] = [];
-    for (;;) {
-      const { loss, report } = await this.oldest();
-      losses.push(loss);
-      if (this.underWay.length === 0)
-        return { losses, details: Number.isFinite(loss.loss) ? asDetails(report) : undefined };
-    }
+  /** Makes one update; returns the reports that have become known since: this one's may come later. */
+  async step(): Promise<StepReport[]> {
+    const record = this.recorder();
+    if (!record) return this.stepAsWritten(false);
+    this.begin(record, false);
+    return this.underWay.length > UNDER_WAY ? [await this.oldest()] : [];
   }
 
-  /** Waits for all updates under way; their losses. */
-  async settle(): Promise<StepLoss[]> {
-    const losses: StepLoss[] = [];
-    while (this.underWay.length > 0) losses.push((await this.oldest()).loss);
-    return losses;
+  /** As `step`, waiting for it and all before it; the last report has norms unless its loss is not finite. */
+  async stepWithNorms(): Promise<StepReport[]> {
+    const record = this.recorder();
+    if (!record) return this.stepAsWritten(true);
+    this.begin(record, true);
+    return this.drain();
+  }
+
+  /** Waits for all updates under way; their reports. */
+  async drain(): Promise<StepReport[]> {
+    const reports: StepReport[] = [];
+    while (this.underWay.length > 0) reports.push(await this.oldest());
+    return reports;
   }
 
   dispose(): void {
     for (const { recording, inputs } of this.recorded.values()) {
       recording.dispose();
-      tf.dispose(inputs as never);
+      tf.dispose(Object.values(inputs));
     }
+  }
+
+  /**
+   * The engine's recorder, once steps may be recorded. Gradients that go to other members leave the device in between,
+   * and plain descent moves its parameters to new places: such steps are computed as written.
+   */
+  private recorder(): Recorder | undefined {
+    const { objective, collective } = this.options;
+    const isFixed = Object.values(objective.groups).every(({ optimizer }) => optimizer !== 'gd');
+    return this.made < FIRST_STEPS || collective.size > 1 || !isFixed ? undefined : recorderInUse();
   }
 
   /** Sets a recorded step off, recording it first where it has not been. */
-  private start(record: Recorder, closely: boolean): void {
-    const { numbers, inputs } = this.inputs();
-    const known = this.recorded.get(closely);
-    let report: Promise<Float32Array>;
-    if (known) report = known.recording.repeat(Object.values(inputs).map(({ values }) => values));
-    else {
-      const tensors = uploaded(inputs);
-      const recording = record(Object.values(tensors), () => {
-        const before = closely ? copies(this.state) : undefined;
-        const result = this.computed(tensors);
-        this.apply(result, numbers, tensors);
-        return before ? reportOf(result, this.state, before) : result.loss;
+  private begin(record: Recorder, withNorms: boolean): void {
+    const { phases, numbers, inputs } = this.plan();
+    const key = JSON.stringify([phases.map(({ name }) => name), withNorms]);
+    const { step } = this.options.state;
+    const known = this.recorded.get(key);
+    const values = known
+      ? known.recording.repeat(Object.values(inputs).map((input) => input.values))
+      : this.record(record, key, phases, numbers, inputs, withNorms);
+    const { unpack } = this.recorded.get(key) as RecordedStep;
+    const report = values.then((read) => unpack(step + 1, read));
+    report.catch(() => {}); // thrown where it is awaited
+    this.underWay.push(report);
+    this.count();
+  }
+
+  private record(
+    record: Recorder,
+    key: string,
+    phases: readonly Phase[],
+    numbers: Record<string, UpdateNumbers>,
+    inputs: Record<string, InputArray>,
+    withNorms: boolean,
+  ): Promise<Float32Array> {
+    const tensors = toDevice(inputs);
+    let unpack: RecordedStep['unpack'] | undefined;
+    const recording = record(Object.values(tensors), () => {
+      const before = withNorms ? this.copies() : undefined;
+      const results = phases.map((phase) => {
+        const result = this.compute(phase, tensors);
+        this.apply(phase, result.gradients, result.loss, numbers, tensors);
+        return result;
       });
-      this.recorded.set(closely, { recording, inputs: tensors });
-      report = recording.first;
-    }
-    report.catch(() => {}); // looked at when its turn comes
-    this.counted();
-    this.underWay.push({ step: this.state.step, report });
+      unpack = (step, values) => unpackReport(step, phases, results, values);
+      return packReport(results, before && { before, after: Object.values(this.options.state.parameters) });
+    });
+    this.recorded.set(key, { recording, inputs: tensors, unpack: unpack as unknown as RecordedStep['unpack'] });
+    return recording.first;
   }
 
-  private async stepAsWritten(closely: boolean): Promise<Outcome> {
-    const losses = await this.settle();
-    if (losses.some(({ loss }) => !Number.isFinite(loss))) return { losses };
-    const { numbers, inputs } = this.inputs();
-    const tensors = uploaded(inputs);
-    const before = closely ? copies(this.state) : [];
-    const result = this.computed(tensors);
+  private async stepAsWritten(withNorms: boolean): Promise<StepReport[]> {
+    const reports = await this.drain();
+    if (reports.some(({ isFinite }) => !isFinite)) return reports;
+    const { state } = this.options;
+    const { phases, numbers, inputs } = this.plan();
+    const tensors = toDevice(inputs);
+    const before = withNorms ? this.copies() : undefined;
+    const results: PhaseResult[] = [];
+    const losses: Record<string, number> = {};
+    const step = state.step + 1;
     try {
-      const [loss] = await result.loss.data();
-      losses.push({ step: this.state.step + 1, loss });
-      if (!Number.isFinite(loss)) return { losses };
-      this.apply(result, numbers, tensors);
-      this.counted();
-      if (!closely) return { losses };
-      const report = reportOf(result, this.state, before);
-      const details = asDetails((await report.data()) as Float32Array);
-      report.dispose();
-      return { losses, details };
+      for (const phase of phases) {
+        const result = this.compute(phase, tensors);
+        results.push(result);
+        [losses[phase.name]] = await result.loss.data();
+        if (!Number.isFinite(losses[phase.name])) return [...reports, { step, losses, isFinite: false }];
+        await this.reduce(result);
+        this.apply(phase, result.gradients, result.loss, numbers, tensors);
+      }
+      this.count();
+      if (!before) return [...reports, { step, losses, isFinite: true }];
+      const packed = packReport(results, { before, after: Object.values(state.parameters) });
+      const values = (await packed.data()) as Float32Array;
+      packed.dispose();
+      return [...reports, unpackReport(step, phases, results, values)];
     } finally {
-      tf.dispose([tensors, before, result.loss, result.meanSquaredError, result.gradients] as never);
+      tf.dispose([tensors, before ?? [], ...results] as never);
     }
   }
 
-  /** Everything that goes to the device in the next step. */
-  private inputs() {
-    const { experiment, source } = this;
-    const { step } = this.state;
-    const numbers = updateNumbers(experiment, step, source.visitsAfter(step));
-    const inputs: Record<string, InputArray> = {
-      ...source.inputsAt(step),
-      [PARAMETERS]: asInput(numbers.parameters.values),
-      [LATENTS]: asInput(numbers.latents.values),
-    };
-    return { numbers, inputs };
+  /** The phases of the next step, and everything that goes to the device for them. */
+  private plan() {
+    const { objective, batches, settings, state } = this.options;
+    const { step } = state;
+    const phases = objective.phases.filter(({ every = 1 }) => step % every === 0);
+    const inputs = batches.inputsAt(step);
+    const numbers: Record<string, UpdateNumbers> = {};
+    for (const { trains, every = 1 } of phases) {
+      for (const name of trains) {
+        const group = objective.groups[name];
+        const count = group.rows ? (batches.visitsAfter?.(step) ?? step + 1) : Math.floor(step / every) + 1;
+        numbers[name] = updateNumbers(group, settings, step, count);
+        inputs[NUMBERS_OF + name] = { values: numbers[name].values, shape: [numbers[name].values.length] };
+      }
+    }
+    return { phases, numbers, inputs };
   }
 
-  private computed(tensors: Record<string, Tensor>): StepResult {
-    return tidy(() => {
-      const batch = this.source.assemble(tensors as BatchTensors);
-      return lossAndGradients(this.experiment, this.generator, this.state, batch);
-    });
+  private compute(phase: Phase, tensors: Record<string, Tensor>): PhaseResult {
+    const { objective, state, batches } = this.options;
+    return tidy(() => lossAndGradients(objective, phase, state, batches.assemble(tensors)));
   }
 
-  private apply(result: StepResult, numbers: UpdateNumbers, tensors: Record<string, Tensor>): void {
-    applyGradients(this.state, result, tensors.images as Tensor1D, numbers, {
-      parameters: tensors[PARAMETERS] as Tensor1D,
-      latents: tensors[LATENTS] as Tensor1D,
-    });
+  /** Puts the mean over all members in place of this member's gradients. */
+  private async reduce(result: PhaseResult): Promise<void> {
+    const { collective } = this.options;
+    if (collective.size === 1) return;
+    const { gradients } = result;
+    const flat = tf.tidy(() => tf.concat(Object.values(gradients).map((gradient) => tf.reshape(gradient, [-1]))));
+    const values = await collective.allReduce((await flat.data()) as Float32Array);
+    flat.dispose();
+    let at = 0;
+    for (const [name, gradient] of Object.entries(gradients)) {
+      gradients[name] = tf.tensor(values.subarray(at, at + gradient.size), gradient.shape);
+      at += gradient.size;
+      gradient.dispose();
+    }
   }
 
-  private counted(): void {
-    this.state.step++;
+  private apply(
+    phase: Phase,
+    gradients: Parameters,
+    loss: Tensor,
+    numbers: Record<string, UpdateNumbers>,
+    tensors: Record<string, Tensor>,
+  ): void {
+    const { objective, state } = this.options;
+    for (const name of phase.trains) {
+      const group = objective.groups[name];
+      const rows = group.rows === undefined ? undefined : (tensors[group.rows] as Tensor1D);
+      applyGradients(state, group, gradients, rows, numbers[name], tensors[NUMBERS_OF + name] as Tensor1D, loss);
+    }
+  }
+
+  /** Copies of the parameters, to see how far an update moves them: not clones, for engines update in place. */
+  private copies(): Tensor[] {
+    return Object.values(this.options.state.parameters).map((parameter) => tf.add(parameter, 0));
+  }
+
+  private count(): void {
+    this.options.state.step++;
     this.made++;
   }
 
-  private async oldest(): Promise<{ loss: StepLoss; report: Float32Array }> {
-    const { step, report } = this.underWay.shift() as (typeof this.underWay)[number];
-    const values = await report;
-    return { loss: { step, loss: values[0] }, report: values };
+  private async oldest(): Promise<StepReport> {
+    return this.underWay.shift() as Promise<StepReport>;
   }
 }
 
-/** Names of the inputs that hold the numbers of an update. */
-const PARAMETERS = 'updateOfParameters';
-const LATENTS = 'updateOfLatents';
+/** Before a group's name: the input that holds the numbers of its update. */
+const NUMBERS_OF = 'update.';
 
-const asInput = (values: Float32Array): InputArray => ({ values, shape: [values.length] });
-
-/** Copies of the parameters, to see how far an update moves them: not clones, for engines update in place. */
-function copies({ adam }: TrainState): Tensor[] {
-  return Object.values(adam).map(({ parameter }) => tf.add(parameter, 0));
-}
-
-/** Loss, mean squared error and squared norms, [5], in the order in which `asDetails` reads them. */
-function reportOf({ loss, meanSquaredError, gradients }: StepResult, { adam }: TrainState, before: readonly Tensor[]) {
-  return tf.tidy(() => {
-    const after = Object.values(adam).map(({ parameter }) => parameter);
-    const squares = (tensors: readonly Tensor[]) =>
-      tf.sum(tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor)))));
-    const changes = after.map((parameter, i) => tf.sub(parameter, before[i]));
-    return tf.stack([loss, meanSquaredError, squares(Object.values(gradients)), squares(after), squares(changes)]);
-  });
-}
-
-function asDetails([loss, meanSquaredError, gradient, parameters, update]: Float32Array): StepDetails {
-  return {
-    loss,
-    meanSquaredError,
-    gradientNorm: Math.sqrt(gradient),
-    parametersNorm: Math.sqrt(parameters),
-    updateNorm: Math.sqrt(update),
-  };
+/** Tensors of inputs, by the same names. */
+function toDevice(inputs: Record<string, InputArray>): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { values, shape }]) => [
+      name,
+      tf.tensor(values, shape, values instanceof Int32Array ? 'int32' : 'float32'),
+    ]),
+  );
 }

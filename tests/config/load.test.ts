@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { experimentJsonSchema } from '../../src/config/jsonSchema.ts';
 import { formatExperiment, loadExperiment, parseExperiment } from '../../src/config/load.ts';
-import { trainingSize } from '../../src/config/schema.ts';
+import { trainingSize } from '../../src/data/schema.ts';
 
 const configs = resolve(import.meta.dirname, '../../configs');
 let folder: string;

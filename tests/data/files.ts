@@ -6,7 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import sharp, { type Sharp } from 'sharp';
 import { onTestFinished } from 'vitest';
 import { ZipFile } from 'yazl';
-import { type DataConfig, experimentSchema } from '../../src/config/schema.ts';
+import { type DataConfig } from '../../src/data/schema.ts';
+import { experimentSchema } from '../../src/config/schema.ts';
 import { Random } from '../../src/random.ts';
 
 /** A folder that goes when the test ends; readable by everyone. */
@@ -39,7 +40,7 @@ export async function zipOf(files: Record<string, Uint8Array | string>): Promise
 
 /** A complete data config; the cache lies in a folder of its own. */
 export function dataConfig(changes: Partial<DataConfig>): DataConfig {
-  const data = experimentSchema.parse({ data: { source: 'photo' } }).data;
+  const data = experimentSchema().parse({ data: { source: 'photo' } }).data;
   return { ...data, cache: changes.cache ?? temporaryFolder(), ...changes };
 }
 

@@ -357,7 +357,7 @@ describe('a model', () => {
   let model: Model;
   beforeAll(async () => {
     await startEngine('wasm');
-    const { model: config } = experimentSchema.parse({
+    const { model: config } = experimentSchema().parse({
       model: {
         encoding: { kind: 'gaussian', frequencies: 8, sigma: 1 },
         field: { width: 8, depth: 1 },

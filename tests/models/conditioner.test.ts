@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ConditionerConfig, FieldConfig } from '../../src/config/schema.ts';
+import type { ConditionerConfig } from '../../src/models/conditioners/registry.ts';
+import type { FieldConfig } from '../../src/models/field.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { condition, initConditioner } from '../../src/models/conditioner.ts';
 import { makeFieldSpec } from '../../src/models/field.ts';

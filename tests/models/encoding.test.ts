@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { EncodingConfig } from '../../src/config/schema.ts';
+import type { EncodingConfig } from '../../src/models/encodings/registry.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { fullView, type View } from '../../src/grid.ts';
 import {

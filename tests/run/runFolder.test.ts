@@ -11,7 +11,7 @@ import type { Environment } from '../../src/run/environment.ts';
 import { RunFolder } from '../../src/run/runFolder.ts';
 import { failureOf, temporaryFolder } from '../support/temporaryFolder.ts';
 
-const EXPERIMENT = experimentSchema.parse({ name: 'test', train: { steps: 7 } });
+const EXPERIMENT = experimentSchema().parse({ name: 'test', train: { steps: 7 } });
 
 /** A folder that holds a run of which nobody has the lock. */
 async function folderWithRun(): Promise<string> {

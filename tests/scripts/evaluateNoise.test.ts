@@ -109,7 +109,7 @@ async function logged(path: string): Promise<string> {
 
 describe('evaluate perturb, and noise of runs', () => {
   it('measure a trained generator, and how much noise it learned', async () => {
-    const experiment = experimentSchema.parse({
+    const experiment = experimentSchema().parse({
       data: { source: 'folder', path: join(folder, 'photos'), size: 16, cache: join(folder, 'cache') },
       model: {
         encoding: { kind: 'gaussian', frequencies: 8, sigma: 2 },

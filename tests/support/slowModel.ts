@@ -1,5 +1,5 @@
 /** The models once more, in float64 loops over plain arrays: written from the papers' formulas, not from the source. */
-import type { ConditionerConfig } from '../../src/config/schema.ts';
+import type { ConditionerConfig } from '../../src/models/conditioners/registry.ts';
 import type { FieldSpec } from '../../src/ops/field.ts';
 
 /** Values of parameters by name, flattened row by row. */

@@ -1,5 +1,5 @@
 /** What a noise study is where nobody says otherwise. */
-import type { EncodingConfig } from '../../config/schema.ts';
+import type { EncodingConfig } from '../../models/encodings/registry.ts';
 
 /**
  * Without a config: a photograph, a field that the native engine trains in seconds, and a linear output, because noise

@@ -1,19 +1,17 @@
 /**
- * Many fits of one size trained as one batch of fields, with identical initial weights and identical batches of pixels:
- * what differs between two fields is their targets alone.
+ * The fits of a noise study: many of one size trained as one batch of fields, with identical initial weights and identical
+ * batches of pixels, so that what differs between two of them is their targets alone.
  */
-import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { Experiment } from '../../config/schema.ts';
-import { pointIndices } from '../../data/batches.ts';
 import { RunError } from '../../errors.ts';
 import { fullView } from '../../grid.ts';
-import { makeGridEncoder } from '../../models/encoding.ts';
-import { fieldWeights, type Generator, initGenerator } from '../../models/generator.ts';
-import type { Parameters } from '../../models/parameters.ts';
-import { fieldForward, fieldLoss } from '../../ops/field.ts';
-import { type AdamState, adamUpdate } from '../../ops/optimizer.ts';
-import { type Tensor, type Tensor3D, tf, tidy } from '../../tf.ts';
-import { scheduleFactor } from '../../train/schedule.ts';
+import { fieldWeights, type Generator, generatorParameters } from '../../models/generator.ts';
+import type { Objective } from '../../objectives/objective.ts';
+import { type ColourSource, PixelBatches, pixelError, trainedSpec } from '../../objectives/pixelBatches.ts';
+import { renderImagesFloat } from '../../render/render.ts';
+import { type Scalar, tf, tidy } from '../../tf.ts';
+import { trainLoop } from '../../train/loop.ts';
+import { disposeState, initialState } from '../../train/state.ts';
 
 /** `gd`: plain gradient descent, which the closed forms describe; `adam`: what people train with. */
 export type Optimizer = 'adam' | 'gd';
@@ -41,133 +39,92 @@ export interface NoiseFits {
  * @throws RunError where a loss is no longer finite.
  */
 export async function trainNoiseFits(fits: NoiseFits): Promise<void> {
-  const { experiment, generator, width, height, targets, drawAt } = fits;
-  const { train, seed } = experiment;
-  const fields = targets.length;
-  const pixels = width * height;
-  const points = Math.min(train.points, pixels);
-  const encoder = makeGridEncoder(generator.encoding, fullView(width, height));
-  const everything = encoder.tensor({ firstRow: 0, rowCount: height }); // [N,F]
-  const initial = tidy(() => initGenerator(generator, seed, 1));
-  const state: Record<string, AdamState> = {};
-  for (const [name, tensor] of Object.entries(initial)) {
-    const parameter = tf.tidy(() => tf.tile(tensor, [fields, ...tensor.shape.slice(1).map(() => 1)]));
-    state[name] = { parameter, firstMoment: tf.zerosLike(parameter), secondMoment: tf.zerosLike(parameter) };
-  }
-  tf.dispose(Object.values(initial));
-  const wholeTargets = points === pixels ? gather(targets, pointIndices(seed, 0, points, pixels)) : undefined;
-  const last = drawAt[drawAt.length - 1];
-  try {
-    for (let step = 0; ; step++) {
-      if (drawAt.includes(step)) fits.onDrawn(step, await draw(generator, state, everything, fields));
-      if (step === last) break;
-      await eventLoopTurn(); // lets Ctrl-C in
-      const chosen = wholeTargets ? undefined : pointIndices(seed, step, points, pixels);
-      const features = chosen ? encoder.tensor(chosen) : everything;
-      const wanted = wholeTargets ?? gather(targets, chosen!);
-      const { loss, gradients } = await lossAndGradients(generator, state, features, wanted);
-      if (!Number.isFinite(loss)) {
-        throw new RunError(`the loss became ${loss} at step ${step + 1}; lower the learning rate`);
-      }
-      update(fits, state, gradients, step);
-      tf.dispose(Object.values(gradients));
-      if (chosen) tf.dispose([features, wanted]);
-      fits.onStep?.(step + 1);
-    }
-  } finally {
-    for (const { parameter, firstMoment, secondMoment } of Object.values(state)) {
-      tf.dispose([parameter, firstMoment, secondMoment]);
-    }
-    tf.dispose(wholeTargets ? [everything, wholeTargets] : [everything]);
-  }
-}
-
-/** Colours of the chosen pixels in every field's image, [B,P,3]. */
-function gather(targets: readonly Float32Array[], chosen: Int32Array): Tensor3D {
-  const values = new Float32Array(targets.length * chosen.length * 3);
-  let at = 0;
-  for (const target of targets) {
-    for (const pixel of chosen) {
-      values[at++] = target[3 * pixel];
-      values[at++] = target[3 * pixel + 1];
-      values[at++] = target[3 * pixel + 2];
-    }
-  }
-  return tf.tensor3d(values, [targets.length, chosen.length, 3]);
-}
-
-/** Mean loss over the fields, and the gradients of each field's own loss. */
-async function lossAndGradients(
-  generator: Generator,
-  state: Record<string, AdamState>,
-  features: Tensor,
-  targets: Tensor3D,
-): Promise<{ loss: number; gradients: Parameters }> {
-  const names = Object.keys(state);
-  const result = tidy(() => {
-    const loss = (...values: Tensor[]) => {
-      const parameters: Parameters = Object.fromEntries(names.map((name, i) => [name, values[i]]));
-      return fieldLoss(generator.spec, fieldWeights(generator, parameters), features, targets);
-    };
-    const { value, grads } = tf.valueAndGrads(loss)(names.map((name) => state[name].parameter));
-    // The loss is a mean over fields; each field follows its own.
-    return { value, grads: grads.map((gradient) => tf.mul(gradient, targets.shape[0])) };
+  const { experiment, generator, width, height, drawAt, onDrawn, onStep } = fits;
+  const { seed, train } = experiment;
+  const objective = noiseObjective(fits);
+  const state = initialState(objective, seed, false);
+  const batches = new PixelBatches({
+    source: colourSource(fits),
+    encoding: generator.encoding,
+    seed,
+    points: train.points,
+    batch: 'all',
   });
-  const [loss] = await result.value.data();
-  result.value.dispose();
-  return { loss, gradients: Object.fromEntries(names.map((name, i) => [name, result.grads[i]])) };
-}
-
-function update(
-  { experiment, optimizer }: NoiseFits,
-  state: Record<string, AdamState>,
-  gradients: Parameters,
-  step: number,
-) {
-  const { train } = experiment;
-  const learningRate = train.learningRate * scheduleFactor(train.schedule, step, train.steps);
-  const { beta1, beta2, epsilon } = train;
-  for (const [name, gradient] of Object.entries(gradients)) {
-    if (optimizer === 'adam') {
-      state[name] = adamUpdate(state[name], gradient, { learningRate, beta1, beta2, epsilon, step: step + 1 });
-      continue;
-    }
-    const { parameter } = state[name];
-    state[name].parameter = tf.tidy(() => tf.sub(parameter, tf.mul(gradient, learningRate)));
-    parameter.dispose();
-  }
-}
-
-/** Floats of one forward pass's output. */
-const FLOATS_AT_ONCE = 2 ** 24;
-
-/** Draws every field at every training pixel, some rows of features at a time. */
-async function draw(
-  generator: Generator,
-  state: Record<string, AdamState>,
-  features: Tensor,
-  fields: number,
-): Promise<Float32Array[]> {
-  const [pixels, featureCount] = features.shape;
-  const images = Array.from({ length: fields }, () => new Float32Array(pixels * 3));
-  const parameters: Parameters = Object.fromEntries(
-    Object.entries(state).map(([name, { parameter }]) => [name, parameter]),
-  );
-  const chunk = Math.max(1, Math.floor(FLOATS_AT_ONCE / (3 * fields)));
-  for (let first = 0; first < pixels; first += chunk) {
-    const count = Math.min(chunk, pixels - first);
-    const output = tf.tidy(() =>
-      fieldForward(
-        generator.spec,
-        fieldWeights(generator, parameters),
-        tf.slice(features, [first, 0], [count, featureCount]),
-      ),
-    ); // [B,count,3]
-    const values = (await output.data()) as Float32Array;
-    output.dispose();
-    images.forEach((image, b) => {
-      image.set(values.subarray(b * count * 3, (b + 1) * count * 3), first * 3);
+  const view = fullView(width, height);
+  try {
+    await trainLoop({
+      objective,
+      batches,
+      state,
+      settings: train,
+      watcher: {
+        onStep({ step, losses, isFinite }) {
+          if (isFinite) onStep?.(step);
+          else throw new RunError(`the loss became ${losses.fits} at step ${step}; lower the learning rate`);
+        },
+        wantsState: (step) => drawAt.includes(step),
+        async onState({ step, parameters }) {
+          const weights = tidy(() => fieldWeights(generator, parameters));
+          const { encoding, spec } = generator;
+          onDrawn(
+            step,
+            await renderImagesFloat({ encoding, encodingParameters: parameters, spec, training: view, weights }, view),
+          );
+          return false;
+        },
+      },
     });
+  } finally {
+    batches.dispose();
+    disposeState(state);
   }
-  return images;
+}
+
+/** The sum of the fields' own errors: the gradient of each field's is then its own, however many there are. */
+function noiseObjective({
+  experiment,
+  generator,
+  optimizer,
+  targets,
+}: NoiseFits): Pick<Objective, 'groups' | 'phases'> {
+  const { train } = experiment;
+  const spec = trainedSpec(generator, train.precision);
+  return {
+    groups: {
+      fields: {
+        parameters: generatorParameters(generator, targets.length),
+        learningRate: train.learningRate,
+        optimizer,
+        averaged: false,
+      },
+    },
+    phases: [
+      {
+        name: 'fits',
+        trains: ['fields'],
+        loss(parameters, batch) {
+          const error = pixelError(generator, spec, parameters, undefined, batch);
+          return { minimise: tf.mul(error, targets.length) as Scalar };
+        },
+      },
+    ],
+  };
+}
+
+function colourSource({ width, height, targets }: NoiseFits): ColourSource {
+  return {
+    count: targets.length,
+    width,
+    height,
+    colours(images, pixels) {
+      const values = new Float32Array(images.length * pixels.length * 3);
+      let at = 0;
+      for (const image of images) {
+        for (const pixel of pixels) {
+          for (let channel = 0; channel < 3; channel++) values[at++] = targets[image][3 * pixel + channel];
+        }
+      }
+      return values;
+    },
+  };
 }

@@ -2,11 +2,13 @@
  * The noise study: one image, some encodings, some noise levels, M noise draws each. Per encoding, all fits are one batch
  * of fields: the clean image, every draw at every level, and the clean image with single pixels disturbed.
  */
-import type { EncodingConfig, Experiment } from '../../config/schema.ts';
+
+import type { Experiment } from '../../config/schema.ts';
 import { NoiseDraws, noiseByBand, totalDegreesOfFreedom } from '../../metrics/noiseResponse.ts';
 import { meanSquaredError, psnrOfMse } from '../../metrics/psnr.ts';
 import { octavePartition, ringPartition } from '../../metrics/signal/bands.ts';
 import { meanOf } from '../../metrics/signal/bootstrap.ts';
+import type { EncodingConfig } from '../../models/encodings/registry.ts';
 import { makeGenerator } from '../../models/generator.ts';
 import { Random } from '../../random.ts';
 import { scheduleFactor } from '../../train/schedule.ts';

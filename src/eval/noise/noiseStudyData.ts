@@ -1,7 +1,8 @@
 /** What a noise study measures: fits of one image by several encodings, under several levels of noise. */
-import type { EncodingConfig } from '../../config/schema.ts';
+
 import type { BandNoiseWithIntervals } from '../../metrics/noiseResponse.ts';
 import type { Estimate } from '../../metrics/signal/jackknife.ts';
+import type { EncodingConfig } from '../../models/encodings/registry.ts';
 import type { ImpulseResponse } from './noiseCurves.ts';
 import type { KernelReference, WienerReference } from './noiseTheory.ts';
 

@@ -3,7 +3,7 @@ import { fullView } from '../../grid.ts';
 import { planeSpectra } from '../../metrics/noiseResponse.ts';
 import { psnrOfMse } from '../../metrics/psnr.ts';
 import { type Band, type BandPartition, octavePartition, ringPartition } from '../../metrics/signal/bands.ts';
-import { makeGridEncoder } from '../../models/encoding.ts';
+import { gridEncoder } from '../../models/encodings/encoding.ts';
 import { type Generator, initGenerator } from '../../models/generator.ts';
 import { tf, tidy } from '../../tf.ts';
 import type { StudyImage } from './noiseStudyData.ts';
@@ -87,7 +87,7 @@ export async function kernelReference(
   const pixels = Int32Array.from({ length: width * height }, (_, i) => {
     return (top + Math.floor(i / width)) * image.width + left + (i % width);
   });
-  const features = makeGridEncoder(generator.encoding, fullView(image.width, image.height)).pixels(pixels);
+  const features = await featuresOf(generator, image, pixels);
   const { kernel, output } = neuralTangentKernel(generator.spec, await initialWeights(generator, seed), features);
   const plane = (values: ArrayLike<number>, index: (i: number) => number) =>
     Array.from({ length: CHANNELS }, (_, c) => Float64Array.from(pixels, (_, i) => values[index(i) * CHANNELS + c]));
@@ -160,4 +160,16 @@ export function flowOf(reference: KernelReference, band: Band): FilterResponse[]
       Math.abs(toCyclesPerPixel - band.toCyclesPerPixel) < 1e-9,
   );
   return same?.flow ?? [];
+}
+
+/** Features of some pixels of an image, [P,F]. */
+async function featuresOf({ encoding }: Generator, { width, height }: StudyImage, pixels: Int32Array) {
+  const encoder = gridEncoder(encoding, fullView(width, height));
+  if (encoder.values) return encoder.values(pixels);
+  const features = encoder.tensor(pixels);
+  try {
+    return (await features.data()) as Float32Array;
+  } finally {
+    features.dispose();
+  }
 }

@@ -1,8 +1,9 @@
 /** The image of a noise study: a file, one of a config's images, or a random field of known spectrum. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type Experiment, trainingSize } from '../../config/schema.ts';
+import type { Experiment } from '../../config/schema.ts';
 import { decodeImage } from '../../data/decode.ts';
+import { trainingSize } from '../../data/schema.ts';
 import { reasonOf } from '../../data/source.ts';
 import { UsageError } from '../../errors.ts';
 import { FLOAT32_ROUNDING_POWER, ROUNDING_POWER } from '../../metrics/signal/imageStack.ts';

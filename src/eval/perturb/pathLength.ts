@@ -5,7 +5,7 @@ import { type Band, type BandPartition, octavePartition, ringPartition } from '.
 import { jackknifeRatio } from '../../metrics/signal/jackknife.ts';
 import { Random } from '../../random.ts';
 import { disposeFields } from '../../render/drawableField.ts';
-import { latentFields, type Model, sampleLatents } from '../../render/model.ts';
+import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { BandPathLength, PathLength } from './perturbStudyData.ts';
 
@@ -20,7 +20,7 @@ export async function pathLength(
   model: Model,
   { pairs, epsilon, seed }: { pairs: number; epsilon: number; seed: number },
 ): Promise<PathLength> {
-  const { latentSize } = model.generator;
+  const { size: latentSize } = latentsOf(model);
   const { width, height } = model.training;
   const partitions = { bands: octavePartition(width, height), rings: ringPartition(width, height) };
   const ends = await sampleLatents(model, { seed, count: 2 * pairs });

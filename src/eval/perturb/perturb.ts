@@ -9,7 +9,6 @@ import { type Estimate, jackknifeRatio } from '../../metrics/signal/jackknife.ts
 import { leastEnergies } from '../../metrics/signal/leastEnergy.ts';
 import type { FieldWeights } from '../../ops/field.ts';
 import type { Random } from '../../random.ts';
-import type { DrawableField } from '../../render/drawableField.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
 
 /** Sums over channels of one disturbance of one image, per band, of unnormalised coefficients. */
@@ -155,12 +154,4 @@ export function perturbWeights(
 
 function normalLike(tensor: Tensor, random: Random): Tensor {
   return tf.tensor(random.normals(tensor.size), tensor.shape);
-}
-
-/** Fourier features with every frequency moved by N(0, standardDeviation²), in cycles per image; the field as it was. */
-export function perturbFrequencies(field: DrawableField, standardDeviation: number, random: Random): DrawableField {
-  const { encoding } = field;
-  if (encoding.kind !== 'fourier') throw new RangeError('an encoding without frequencies has none to move');
-  const frequencies = encoding.frequencies.map((frequency) => frequency + standardDeviation * random.normal());
-  return { ...field, encoding: { ...encoding, frequencies } };
 }

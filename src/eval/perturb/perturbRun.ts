@@ -4,18 +4,17 @@ import { pixelCentres } from '../../grid.ts';
 import { planeSpectra } from '../../metrics/noiseResponse.ts';
 import type { BandPartition } from '../../metrics/signal/bands.ts';
 import type { Complex } from '../../metrics/signal/fft.ts';
-import { encodePoints } from '../../models/encoding.ts';
 import { fieldForward } from '../../ops/field.ts';
 import { Random } from '../../random.ts';
 import { type DrawableField, disposeFields } from '../../render/drawableField.ts';
-import { imageFields, imageLatents, latentFields } from '../../render/model.ts';
+import { imageFields, imageLatents, latentFields, latentsOf } from '../../render/model.ts';
 import { spread } from '../../render/references.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
-import { type Tensor2D, tf } from '../../tf.ts';
+import { tf } from '../../tf.ts';
 import { predictJitter } from './jitter.ts';
 import { pathLength } from './pathLength.ts';
-import { type BandChange, BandChanges, perturbFrequencies, perturbWeights } from './perturb.ts';
+import { type BandChange, BandChanges, perturbWeights } from './perturb.ts';
 import type { Perturbation, PerturbStudy, PredictedChange } from './perturbStudyData.ts';
 
 export interface PerturbOptions {
@@ -45,7 +44,7 @@ export const DISTURBANCES = {
 
 /** Each image is disturbed by itself, so that what happens to one says nothing about what happens to another. */
 export async function perturbRun(model: OpenedModel, options: PerturbOptions): Promise<PerturbStudy> {
-  const { training, generator } = model;
+  const { training } = model;
   const { width, height } = training;
   const { seed, repeats, onProgress } = options;
   const chosen = spread(model.imageNames.length, options.images);
@@ -82,7 +81,7 @@ export async function perturbRun(model: OpenedModel, options: PerturbOptions): P
       rings: withPrediction(rings, power, ringPartition, size),
     };
   });
-  const hasPaths = generator.latentSize > 0 && model.imageNames.length > 1;
+  const hasPaths = model.latents !== undefined && model.imageNames.length > 1;
   return {
     step: model.step,
     images: chosen.length,
@@ -116,7 +115,7 @@ async function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: 
     (field, _, random) =>
       drawn({ ...field, weights: perturbWeights(field.weights, kind, size, random, layer) });
   const largest = Math.max(...sizes);
-  const latents = generator.latentSize > 0 ? await disturbedLatents(model) : undefined;
+  const latents = model.latents ? await disturbedLatents(model) : undefined;
   return [
     ...(latents
       ? sizes.map(
@@ -135,13 +134,15 @@ async function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: 
     ...jitters.map(
       (size): Kind => ({ kind: 'jitter', size, disturb: (field, _, random) => jittered(field, size, random) }),
     ),
-    ...(generator.encoding.kind === 'fourier'
+    ...(generator.encoding.shifted
       ? frequencyShifts.map(
           (size): Kind => ({
             kind: 'frequencies',
             size,
-            disturb: async (field, _, random) =>
-              (await renderImagesFloat(perturbFrequencies(field, size, random), training))[0],
+            disturb: async (field, _, random) => {
+              const encoding = field.encoding.shifted?.(size, random) ?? field.encoding;
+              return (await renderImagesFloat({ ...field, encoding }, training))[0];
+            },
           }),
         )
       : []),
@@ -150,7 +151,7 @@ async function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: 
 
 /** Makes an image's latent plus a random direction of `size` times the latents' own spread. */
 async function disturbedLatents(model: OpenedModel) {
-  const { latentSize } = model.generator;
+  const { size: latentSize } = latentsOf(model);
   const table = await imageLatents(model);
   const deviation = spreadOf(table, latentSize);
   return (image: number, size: number, random: Random) =>
@@ -181,7 +182,7 @@ export async function jittered(field: DrawableField, deviation: number, random: 
     points[2 * p + 1] = ys[Math.floor(p / width)] + (deviation * random.normal()) / height;
   }
   const output = tf.tidy(() => {
-    const features = encodePoints(field.encoding, tf.tensor2d(points, [width * height, 2]) as Tensor2D);
+    const features = field.encoding.points(tf.tensor2d(points, [width * height, 2]), field.encodingParameters ?? {});
     return fieldForward(field.spec, field.weights, features);
   }); // [1,P,3]
   try {

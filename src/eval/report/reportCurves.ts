@@ -1,7 +1,7 @@
 /** What a report shows of training, from its log. */
 
 import type { MetricsEntry } from '../../run/metricsLog.ts';
-import { MONITORED_PSNR, MONITORED_SNR } from '../../train/runLog.ts';
+import { MONITORED_PSNR, MONITORED_SNR } from '../../train/monitor.ts';
 import type { ReportData } from './reportData.ts';
 
 /** Loss, PSNR and, of runs that were logged with it, the signal-to-noise ratio per octave. */

@@ -107,8 +107,8 @@ function footerOf({ packages, git, startedAt }: Environment): string {
 
 function summaryOf(model: OpenedModel, images: ImageSet): string {
   const size = `${images.width}×${images.height}`;
-  return model.generator.latentSize > 0
-    ? `${images.count.toLocaleString('en')} images of ${size} pixels, each a latent of ${model.generator.latentSize} numbers that becomes the weights of a small coordinate network, drawn at any size.`
+  return model.latents
+    ? `${images.count.toLocaleString('en')} images of ${size} pixels, each a latent of ${model.latents.size} numbers that becomes the weights of a small coordinate network, drawn at any size.`
     : `${images.count === 1 ? 'One image' : `${images.count} images`} of ${size} pixels, each fitted by a coordinate network of its own.`;
 }
 
@@ -148,13 +148,13 @@ async function latentPngs(model: OpenedModel, latents: Float32Array): Promise<Ui
 }
 
 async function samplePngs(model: OpenedModel): Promise<Uint8Array[] | undefined> {
-  if (model.generator.latentSize === 0 || model.imageNames.length < 2) return undefined;
+  if (!model.latents || model.imageNames.length < 2) return undefined;
   return latentPngs(model, await sampleLatents(model, { seed: model.experiment.seed, count: SHOWN_SAMPLES }));
 }
 
 async function interpolationStrips(model: OpenedModel): Promise<Uint8Array[][] | undefined> {
-  const size = model.generator.latentSize;
-  if (size === 0 || model.imageNames.length < 2) return undefined;
+  if (!model.latents || model.imageNames.length < 2) return undefined;
+  const { size } = model.latents;
   const table = await imageLatents(model);
   const ends = spread(model.imageNames.length, STRIPS + 1).map((i) => table.slice(i * size, (i + 1) * size));
   const strips: Uint8Array[][] = [];

@@ -24,7 +24,7 @@ export async function evaluateSamples(
 ): Promise<EvaluationResult | undefined> {
   const { seed, evaluate } = model.experiment;
   const count = Math.min(evaluate.samples, images.count);
-  if (model.generator.latentSize === 0 || evaluate.samples === 0) return undefined;
+  if (!model.latents || evaluate.samples === 0) return undefined;
   if (count < 2) {
     say(
       `samples are not measured: a set needs at least 2, evaluate.samples is ${evaluate.samples}, of ${images.count} training images`,

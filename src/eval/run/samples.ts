@@ -2,7 +2,7 @@
 
 import type { ImageStack } from '../../metrics/signal/imageStack.ts';
 import { disposeFields } from '../../render/drawableField.ts';
-import { latentFields, type Model, sampleLatents } from '../../render/model.ts';
+import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
 import { renderImages } from '../../render/render.ts';
 
 const AT_ONCE = 32;
@@ -14,7 +14,7 @@ export async function drawSamples(
   onProgress: (done: number) => void = () => {},
 ): Promise<ImageStack> {
   const { width, height } = model.training;
-  const size = model.generator.latentSize;
+  const { size } = latentsOf(model);
   const latents = await sampleLatents(model, { seed, count });
   const pixels = new Uint8Array(count * width * height * 3);
   for (let first = 0; first < count; first += AT_ONCE) {

@@ -20,7 +20,7 @@ const IMAGES = 50;
 
 /** Fits of 50 images that are all different; the seed of their weights stands for what noise does to training. */
 function modelOf(noise: number, weightSeed: number): OpenedModel {
-  const experiment = experimentSchema.parse({
+  const experiment = experimentSchema().parse({
     objective: 'fit',
     seed: 3,
     data: { size: 8, noise },

@@ -64,7 +64,7 @@ describe('coordinate jitter of a field', () => {
 describe('disturbances of a run', () => {
   /** A fit of some images that are all the same. */
   function fitOf(images: number): OpenedModel {
-    const experiment = experimentSchema.parse({
+    const experiment = experimentSchema().parse({
       objective: 'fit',
       data: { size: 16 },
       model: {
@@ -158,7 +158,7 @@ describe('disturbances of a run', () => {
 
 describe('path length', () => {
   it('of a generator that is linear in its latent is the mean squared change, at any place and ε', async () => {
-    const { model: config } = experimentSchema.parse({
+    const { model: config } = experimentSchema().parse({
       model: {
         encoding: { kind: 'gaussian', frequencies: 4, sigma: 2 },
         field: { width: 4, depth: 1, output: 'linear' },

@@ -1,4 +1,4 @@
-/** What a run tells while it trains: progress line, metrics.jsonl, TensorBoard, sample sheets. */
+/** Watches a run while it trains: progress line, metrics.jsonl, TensorBoard, sheets of reconstructions and samples. */
 import { join } from 'node:path';
 import { formatExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
@@ -8,9 +8,9 @@ import { writeFileAtomically } from '../files/atomicFile.ts';
 import { fileError } from '../files/fileErrors.ts';
 import { Progress } from '../files/progress.ts';
 import { fullView } from '../grid.ts';
-import { psnrOfMse } from '../metrics/psnr.ts';
 import type { Generator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
+import type { Objective } from '../objectives/objective.ts';
 import { contactSheet, enlarge } from '../render/contactSheet.ts';
 import { disposeFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
@@ -18,11 +18,12 @@ import { pngOf } from '../render/png.ts';
 import { referenceOf, spread } from '../render/references.ts';
 import { renderImages } from '../render/render.ts';
 import { MetricsLog, readMetrics } from '../run/metricsLog.ts';
+import { latentSpace } from '../run/openModel.ts';
 import type { RunFolder } from '../run/runFolder.ts';
 import { EventWriter } from '../run/tensorboard/eventWriter.ts';
 import { scheduleFactor } from './schedule.ts';
-import { drawingParameters, LATENTS, type TrainState } from './state.ts';
-import type { StepDetails } from './stepper.ts';
+import { drawingParameters, type TrainState } from './state.ts';
+import type { StepReport } from './stepReport.ts';
 
 /** Name of the monitored reconstruction quality, in dB. */
 export const MONITORED_PSNR = 'reconstruction/psnr_db';
@@ -33,37 +34,39 @@ export const MONITORED_SNR = 'spectrum/snr_db_';
 const MONITORED_IMAGES = 64;
 const SHOWN_IMAGES = 16;
 
-export interface RunLogOptions {
+export interface MonitorOptions {
   experiment: Experiment;
   images: ImageSet;
   generator: Generator;
+  objective: Objective;
   run: RunFolder;
   state: TrainState;
   resumed: boolean;
 }
 
-export class RunLog {
+export class Monitor {
   private readonly started = performance.now();
   private lastLogged: { step: number; at: number };
-  private recentLoss = Number.NaN;
-  /** Of the last logged step; step 0 where none was logged yet. */
-  lastGradientNorm = { step: 0, norm: Number.NaN };
+  /** Averages over the last steps, by phase. */
+  private readonly recentLosses: Record<string, number> = {};
+  /** Gradient norm of the last logged step; step 0 where none was logged yet. */
+  lastNorm = { step: 0, gradient: Number.NaN };
   private readonly reporter: Progress;
 
   private constructor(
-    private readonly options: RunLogOptions,
+    private readonly options: MonitorOptions,
     private readonly metrics: MetricsLog,
     private readonly events: EventWriter,
     private readonly earlierSeconds: number,
-    /** Best monitored PSNR of earlier sessions. */
-    readonly bestPsnr: number,
+    /** Best monitored PSNR, in dB. */
+    private bestPsnr: number,
   ) {
     const { experiment, state } = options;
     this.lastLogged = { step: state.step, at: this.started };
     this.reporter = new Progress({ label: 'train', total: experiment.train.steps, start: state.step, unit: 'steps' });
   }
 
-  static async open(options: RunLogOptions): Promise<RunLog> {
+  static async open(options: MonitorOptions): Promise<Monitor> {
     const { experiment, run, state, resumed } = options;
     const metrics = await MetricsLog.open(run.metrics, resumed ? { resumeAtStep: state.step } : {});
     const earlier = resumed ? await readMetrics(run.metrics) : [];
@@ -72,45 +75,41 @@ export class RunLog {
       (best, entry) => (MONITORED_PSNR in entry ? Math.max(best, Number(entry[MONITORED_PSNR])) : best),
       Number.NEGATIVE_INFINITY,
     );
-    const log = new RunLog(options, metrics, events, earlier.at(-1)?.wallSeconds ?? 0, bestPsnr);
+    const monitor = new Monitor(options, metrics, events, earlier.at(-1)?.wallSeconds ?? 0, bestPsnr);
     // A run that was stopped before its first checkpoint starts anew, and says what it is again.
     if (state.step === 0) {
-      const parameters = Object.fromEntries(
-        Object.entries(state.adam).map(([name, { parameter }]) => [name, parameter]),
-      );
       events.text('config', `\`\`\`yaml\n${formatExperiment(experiment)}\`\`\``, 0);
-      events.hparams({ ...flatten(experiment), parameters: parameterCount(parameters) }, [
+      events.hparams({ ...flatten(experiment), parameters: parameterCount(state.parameters) }, [
         MONITORED_PSNR,
-        'train/loss',
+        ...lossNames(options.objective),
       ]);
       events.customScalars({
-        training: { 'PSNR (dB)': ['train/psnr_db', MONITORED_PSNR], loss: ['train/loss'] },
+        training: { 'PSNR (dB)': ['train/psnr_db', MONITORED_PSNR], loss: lossNames(options.objective) },
         norms: { norms: ['norm/gradient', 'norm/parameters', 'norm/update'] },
       });
     }
-    return log;
+    return monitor;
   }
 
-  /** Every step: the progress line. */
-  progress(step: number, loss: number): void {
-    this.recentLoss = Number.isNaN(this.recentLoss) ? loss : 0.95 * this.recentLoss + 0.05 * loss;
-    this.reporter.update(step, { loss: this.recentLoss });
-  }
-
-  /**
-   * A logged step: loss, rates, and the norms of gradient, parameters and update.
-   */
-  step(step: number, details: StepDetails): void {
-    const { train } = this.options.experiment;
+  /** The progress line; of a step with norms also losses, rates and norms in the logs. */
+  onStep({ step, losses, logged, norms }: StepReport): void {
+    for (const [phase, loss] of Object.entries(losses)) {
+      const recent = this.recentLosses[phase];
+      this.recentLosses[phase] = recent === undefined ? loss : 0.95 * recent + 0.05 * loss;
+    }
+    const { objective, experiment } = this.options;
+    this.reporter.update(step, withNames(objective, 'loss', ' ', this.recentLosses));
+    if (!norms) return;
+    const { train } = experiment;
     const now = performance.now();
-    this.lastGradientNorm = { step, norm: details.gradientNorm };
+    this.lastNorm = { step, gradient: norms.gradient };
     this.write(step, {
-      'train/loss': details.loss,
-      'train/psnr_db': psnrOfMse(details.meanSquaredError),
+      ...withNames(objective, 'train/loss', '_', losses),
+      ...Object.fromEntries(Object.entries(logged ?? {}).map(([name, value]) => [`train/${name}`, value])),
       'train/learning_rate': train.learningRate * scheduleFactor(train.schedule, step - 1, train.steps),
-      'norm/gradient': details.gradientNorm,
-      'norm/parameters': details.parametersNorm,
-      'norm/update': details.updateNorm,
+      'norm/gradient': norms.gradient,
+      'norm/parameters': norms.parameters,
+      'norm/update': norms.update,
       'time/steps_per_second': (1000 * (step - this.lastLogged.step)) / (now - this.lastLogged.at),
     });
     this.lastLogged = { step, at: now };
@@ -119,12 +118,14 @@ export class RunLog {
   /**
    * A sampled step: monitored PSNR and SNR per octave, sheets of reconstructions and samples, histograms of parameters.
    *
-   * @returns the monitored PSNR, in dB.
+   * @returns whether reconstructions are better than ever before.
    */
-  async samples(state: TrainState): Promise<number> {
+  async onState(state: TrainState): Promise<boolean> {
     const { images, generator } = this.options;
     const training = fullView(images.width, images.height);
-    const model: Model = { generator, parameters: drawingParameters(state), training, imageNames: images.names };
+    const parameters = drawingParameters(state);
+    const latents = latentSpace(generator, this.options.objective, parameters);
+    const model: Model = { generator, parameters, latents, training, imageNames: images.names };
     const { psnr, bands } = await monitorReconstruction(
       model,
       referenceOf(images, spread(images.count, MONITORED_IMAGES)),
@@ -138,7 +139,7 @@ export class RunLog {
     const pairs: Uint8Array[] = [];
     for await (const drawn of reconstructions(model, shown)) pairs.push(shown.pixels(pairs.length / 2), drawn);
     await this.sheet('reconstructions', state.step, pairs, 8);
-    if (generator.latentSize > 0 && images.count > 1) {
+    if (latents && images.count > 1) {
       const field = latentFields(
         model,
         await sampleLatents(model, { seed: this.options.experiment.seed, count: SHOWN_IMAGES }),
@@ -146,16 +147,17 @@ export class RunLog {
       await this.sheet('samples', state.step, await renderImages(field, training), 8);
       disposeFields(field);
     }
-    for (const [name, { parameter }] of Object.entries(state.adam)) {
-      this.events.histogram(
-        name === LATENTS ? name : `parameters/${name}`,
-        (await parameter.data()) as Float32Array,
-        state.step,
-      );
+    const { groups } = this.options.objective;
+    const tables = Object.values(groups).flatMap((group) => (group.rows ? Object.keys(group.parameters) : []));
+    for (const [name, parameter] of Object.entries(state.parameters)) {
+      const tag = tables.includes(name) ? name : `parameters/${name}`;
+      this.events.histogram(tag, (await parameter.data()) as Float32Array, state.step);
     }
     this.events.flush();
     this.lastLogged = { step: state.step, at: performance.now() };
-    return psnr;
+    const isBest = psnr > this.bestPsnr;
+    this.bestPsnr = Math.max(this.bestPsnr, psnr);
+    return isBest;
   }
 
   /** Hands what is buffered to the system: before a checkpoint, so that a resumed run has all up to there. */
@@ -190,6 +192,19 @@ export class RunLog {
     });
     this.events.image(name, png, shown.width, shown.height, step);
   }
+}
+
+/** Numbers of phases under one name where there is one phase, else under that name and the phase's. */
+function withNames({ phases }: Objective, name: string, separator: string, numbers: Readonly<Record<string, number>>) {
+  if (phases.length === 1) return { [name]: Object.values(numbers)[0] };
+  return Object.fromEntries(Object.entries(numbers).map(([phase, value]) => [name + separator + phase, value]));
+}
+
+/** What the losses are logged as. */
+function lossNames(objective: Objective): string[] {
+  return Object.keys(
+    withNames(objective, 'train/loss', '_', Object.fromEntries(objective.phases.map(({ name }) => [name, 0]))),
+  );
 }
 
 /** Nested keys joined by dots, as TensorBoard's hparams want them; lists become text. */

@@ -1,0 +1,137 @@
+/**
+ * A user's own parts, without a fork: modules that a config names under `plugins`. Each exports, as its default, a plugin or
+ * a function that makes one of the project's tools:
+ *
+ *     export default ({ tf, z, defineConditioner }) => ({ conditioners: { mine: defineConditioner({ … }) } });
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { messageOf, UsageError } from '../errors.ts';
+import { hasCode } from '../files/fileErrors.ts';
+import { type ConditionerKind, defineConditioner, requireLatents } from '../models/conditioners/conditioner.ts';
+import { CONDITIONERS } from '../models/conditioners/registry.ts';
+import { defineEncoding, type EncodingKind } from '../models/encodings/encoding.ts';
+import { fourierFeatures } from '../models/encodings/fourierFeatures.ts';
+import { ENCODINGS } from '../models/encodings/registry.ts';
+import { fieldParameters, kernelStandardDeviation } from '../models/field.ts';
+import { fieldWeights, generate, generatorParameters } from '../models/generator.ts';
+import { normal, uniform, zeros } from '../models/parameters.ts';
+import type { Prior } from '../models/priors/prior.ts';
+import { PRIORS } from '../models/priors/registry.ts';
+import { defineObjective, type ObjectiveKind } from '../objectives/objective.ts';
+import { imageColours, PixelBatches, pixelError, psnrOfReport, trainedSpec } from '../objectives/pixelBatches.ts';
+import { OBJECTIVES } from '../objectives/registry.ts';
+import { fieldForward, fieldLoss } from '../ops/field.ts';
+import { affineHeads } from '../ops/heads.ts';
+import { Random } from '../random.ts';
+import type { Registry } from '../registry.ts';
+import { tf } from '../tf.ts';
+
+/** What a plugin is made of: TensorFlow.js, zod, and the functions that the project's own parts are written with. */
+export const pluginTools = {
+  tf,
+  z,
+  Random,
+  UsageError,
+  normal,
+  uniform,
+  zeros,
+  defineEncoding,
+  defineConditioner,
+  defineObjective,
+  fourierFeatures,
+  fieldParameters,
+  kernelStandardDeviation,
+  generatorParameters,
+  fieldWeights,
+  generate,
+  requireLatents,
+  affineHeads,
+  fieldForward,
+  fieldLoss,
+  imageColours,
+  PixelBatches,
+  pixelError,
+  psnrOfReport,
+  trainedSpec,
+};
+export type PluginTools = typeof pluginTools;
+
+/** Parts by the names that configs and commands give them. */
+export interface Plugin {
+  encodings?: Record<string, EncodingKind>;
+  conditioners?: Record<string, ConditionerKind>;
+  objectives?: Record<string, ObjectiveKind>;
+  priors?: Record<string, Prior>;
+}
+
+/** Where each kind of part goes. */
+const REGISTRIES: { [Kind in keyof Plugin]-?: Registry<NonNullable<Plugin[Kind]>[string]> } = {
+  encodings: ENCODINGS,
+  conditioners: CONDITIONERS,
+  objectives: OBJECTIVES,
+  priors: PRIORS,
+};
+
+/** SHA-256 of the loaded plugins' files, by absolute path. */
+const loaded = new Map<string, string>();
+
+/**
+ * Loads plugins and registers what they bring. One that is loaded already, and unchanged, is left alone.
+ *
+ * @param paths absolute, or relative to the working folder.
+ * @param origin names the config in errors.
+ * @throws UsageError where one is missing, fails, or brings what can't be registered.
+ */
+export async function loadPlugins(paths: readonly string[], origin: string): Promise<void> {
+  for (const path of paths.map((given) => resolve(given))) {
+    const digest = await pluginDigest(path, origin);
+    if (loaded.get(path) === digest) continue;
+    register(await importPlugin(path, digest), path);
+    loaded.set(path, digest);
+  }
+}
+
+/** SHA-256 of a plugin's file (not of what it imports), in hexadecimal. */
+export async function pluginDigest(path: string, origin: string): Promise<string> {
+  const text = await readFile(path).catch((error: unknown) => {
+    const reason = hasCode(error, 'ENOENT') ? 'no such file' : messageOf(error);
+    throw new UsageError(`${origin}: plugins: ${path}: ${reason}`);
+  });
+  return createHash('sha256').update(text).digest('hex');
+}
+
+async function importPlugin(path: string, digest: string): Promise<Plugin> {
+  try {
+    const { default: made } = await importModule(`${pathToFileURL(path).href}?${digest.slice(0, 16)}`);
+    const plugin = typeof made === 'function' ? await made(pluginTools) : made;
+    if (typeof plugin !== 'object' || plugin === null) throw new Error('its default export is no plugin');
+    return plugin;
+  } catch (error) {
+    throw new UsageError(`plugin ${path} can't be loaded: ${messageOf(error).split('\n')[0]}`);
+  }
+}
+
+/** Imports a module, TypeScript too: where Node itself can't, by way of tsx. */
+async function importModule(url: string): Promise<{ default?: unknown }> {
+  try {
+    return await import(url);
+  } catch (error) {
+    if (!hasCode(error, 'ERR_UNKNOWN_FILE_EXTENSION')) throw error;
+    const { tsImport } = await import('tsx/esm/api');
+    return tsImport(url, import.meta.url);
+  }
+}
+
+function register(plugin: Plugin, path: string): void {
+  for (const [kind, parts] of Object.entries(plugin)) {
+    if (!Object.hasOwn(REGISTRIES, kind)) {
+      throw new UsageError(`plugin ${path}: "${kind}" is none of ${Object.keys(REGISTRIES).join(', ')}`);
+    }
+    const registry: Registry<object> = REGISTRIES[kind as keyof Plugin];
+    for (const [name, part] of Object.entries(parts as Record<string, object>)) registry.add(name, part, path);
+  }
+}

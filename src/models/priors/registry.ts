@@ -1,0 +1,12 @@
+/** The priors that new latents can be drawn from. A new one is a file beside this one, and a line here. */
+import { Registry } from '../../registry.ts';
+import { gaussian } from './gaussian.ts';
+import { neighbours } from './neighbours.ts';
+import type { Prior } from './prior.ts';
+
+const BUILT_IN = { neighbours, gaussian } satisfies Record<string, Prior>;
+
+/** Where nobody says otherwise. */
+export const DEFAULT_PRIOR = 'neighbours' satisfies keyof typeof BUILT_IN;
+
+export const PRIORS = new Registry<Prior>('prior', BUILT_IN);

@@ -1,0 +1,105 @@
+/** From gradients to the next parameters: learning rates, Adam or plain descent, averages. */
+import type { TrainConfig } from '../config/schema.ts';
+import type { Parameters } from '../models/parameters.ts';
+import type { Group } from '../objectives/objective.ts';
+import {
+  type AdamHyperparameters,
+  type AdamState,
+  emaUpdate,
+  updateAll,
+  updateRows,
+  updateValues,
+} from '../ops/optimizer.ts';
+import { type Tensor, type Tensor1D, tf } from '../tf.ts';
+import { scheduleFactor } from './schedule.ts';
+import type { TrainState } from './state.ts';
+
+/** The keys of the config's `train` section that updates follow. */
+export type UpdateSettings = Pick<TrainConfig, 'steps' | 'schedule' | 'beta1' | 'beta2' | 'epsilon' | 'emaDecay'>;
+
+/** The numbers that a group's update is made with. */
+export interface UpdateNumbers {
+  hyperparameters: AdamHyperparameters;
+  /** average ← decay·average + (1−decay)·parameter */
+  decay: number;
+  /** The same as engines read them (`updateValues`). */
+  values: Float32Array;
+}
+
+/**
+ * Numbers of the update that follows `step` updates.
+ *
+ * @param count number of this update of the group, from 1: sets Adam's bias correction.
+ */
+export function updateNumbers(group: Group, settings: UpdateSettings, step: number, count: number): UpdateNumbers {
+  const { schedule, steps, emaDecay } = settings;
+  // Early averages forget their random start quickly: decay grows as (1+step)/(10+step), as in TensorFlow's EMA.
+  const updates = step + 1;
+  const decay = Math.min(emaDecay, (1 + updates) / (10 + updates));
+  const hyperparameters = {
+    learningRate: scheduleFactor(schedule, step, steps) * group.learningRate,
+    beta1: group.beta1 ?? settings.beta1,
+    beta2: group.beta2 ?? settings.beta2,
+    epsilon: group.epsilon ?? settings.epsilon,
+    step: count,
+  };
+  return { hyperparameters, decay, values: updateValues(hyperparameters, decay) };
+}
+
+/**
+ * Updates the parameters of a group in the state, and their averages.
+ *
+ * @param gradients by name; of a table, those of the rows.
+ * @param rows of the tables, where the group is of tables.
+ * @param values `numbers.values` on the device.
+ * @param guard the loss: where it is not finite, an engine that repeats recorded steps changes nothing.
+ */
+export function applyGradients(
+  state: TrainState,
+  group: Group,
+  gradients: Parameters,
+  rows: Tensor1D | undefined,
+  numbers: UpdateNumbers,
+  values: Tensor1D,
+  guard: Tensor,
+): void {
+  const names = Object.keys(group.parameters);
+  const options = { ...numbers, values, guard };
+  if (group.optimizer === 'gd') {
+    for (const name of names) {
+      state.parameters[name] = descended(state.parameters[name], gradients[name], numbers.hyperparameters.learningRate);
+      if (name in state.averages) {
+        state.averages[name] = emaUpdate(state.averages[name], state.parameters[name], numbers.decay);
+      }
+    }
+    return;
+  }
+  if (rows) {
+    for (const name of names) put(state, name, updateRows(trained(state, name), rows, gradients[name], options));
+  }
+  const entries = names.map((name) => ({
+    state: trained(state, name),
+    average: state.averages[name],
+    gradient: rows ? undefined : gradients[name], // of tables there is only the average left to update
+  }));
+  updateAll(entries, options).forEach(({ state: next, average }, i) => {
+    put(state, names[i], next);
+    if (average) state.averages[names[i]] = average;
+  });
+}
+
+function trained({ parameters, moments }: TrainState, name: string): AdamState {
+  return { parameter: parameters[name], ...moments[name] };
+}
+
+function put(state: TrainState, name: string, { parameter, firstMoment, secondMoment }: AdamState): void {
+  state.parameters[name] = parameter;
+  state.moments[name] = { firstMoment, secondMoment };
+}
+
+/** A step of gradient descent. Consumes the parameter. */
+function descended(parameter: Tensor, gradient: Tensor, learningRate: number): Tensor {
+  const next = tf.tidy(() => tf.sub(parameter, tf.mul(gradient, learningRate)));
+  parameter.dispose();
+  return next;
+}
