@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { loadExperiment } from '../src/config/load.ts';
-import { type EncodingConfig } from '../src/models/encodings/registry.ts';
-import { type Experiment } from '../src/config/schema.ts';
+import type { Experiment } from '../src/config/schema.ts';
 import { trainingSize } from '../src/data/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { UsageError } from '../src/errors.ts';
@@ -16,6 +15,7 @@ import { writeFileAtomically } from '../src/files/atomicFile.ts';
 import { fileError } from '../src/files/fileErrors.ts';
 import { makeFolder } from '../src/files/makeFolder.ts';
 import { Progress } from '../src/files/progress.ts';
+import type { EncodingConfig } from '../src/models/encodings/registry.ts';
 import { readEvaluation, readSummary, writeEvaluation } from '../src/run/evaluations.ts';
 import type { Command } from './cli.ts';
 import { evaluateNoisyRuns } from './evaluateNoisyRuns.ts';

@@ -8,8 +8,8 @@ export interface StepReport {
   step: number;
   /** By phase. */
   losses: Record<string, number>;
-  /** Whether all losses are finite. If not, the update was not made. */
-  isFinite: boolean;
+  /** Whether the update was made: not where a loss is no finite number. */
+  wasMade: boolean;
   /** What the objective has to say, by name; with `norms`, where these were asked for. */
   logged?: Record<string, number>;
   norms?: Norms;
@@ -51,8 +51,8 @@ export function unpackReport(
   values: Float32Array,
 ): StepReport {
   const losses = Object.fromEntries(phases.map(({ name }, i) => [name, values[i]]));
-  const isFinite = Object.values(losses).every(Number.isFinite);
-  if (values.length === phases.length || !isFinite) return { step, losses, isFinite };
+  const wasMade = Object.values(losses).every(Number.isFinite);
+  if (values.length === phases.length || !wasMade) return { step, losses, wasMade };
   let at = phases.length;
   const logged: Record<string, number> = {};
   for (const [i, { logged: read = (report: Record<string, number>) => report }] of phases.entries()) {
@@ -60,5 +60,5 @@ export function unpackReport(
     Object.assign(logged, read(Object.fromEntries(names.map((name) => [name, values[at++]]))));
   }
   const [gradient, parameters, update] = Array.from(values.subarray(at), Math.sqrt);
-  return { step, losses, isFinite, logged, norms: { gradient, parameters, update } };
+  return { step, losses, wasMade, logged, norms: { gradient, parameters, update } };
 }

@@ -127,7 +127,7 @@ export class Stepper {
 
   private async stepAsWritten(withNorms: boolean): Promise<StepReport[]> {
     const reports = await this.drain();
-    if (reports.some(({ isFinite }) => !isFinite)) return reports;
+    if (reports.some(({ wasMade }) => !wasMade)) return reports;
     const { state } = this.options;
     const { phases, numbers, inputs } = this.plan();
     const tensors = toDevice(inputs);
@@ -140,12 +140,12 @@ export class Stepper {
         const result = this.compute(phase, tensors);
         results.push(result);
         [losses[phase.name]] = await result.loss.data();
-        if (!Number.isFinite(losses[phase.name])) return [...reports, { step, losses, isFinite: false }];
+        if (!Number.isFinite(losses[phase.name])) return [...reports, { step, losses, wasMade: false }];
         await this.reduce(result);
         this.apply(phase, result.gradients, result.loss, numbers, tensors);
       }
       this.count();
-      if (!before) return [...reports, { step, losses, isFinite: true }];
+      if (!before) return [...reports, { step, losses, wasMade: true }];
       const packed = packReport(results, { before, after: Object.values(state.parameters) });
       const values = (await packed.data()) as Float32Array;
       packed.dispose();

@@ -79,7 +79,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
       signal,
       watcher: {
         async onStep(report) {
-          if (!report.isFinite) throw await divergence(report, watcher, checkpoints);
+          if (!report.wasMade) throw await divergence(report, watcher, checkpoints);
           watcher.onStep(report);
         },
         wantsNorms: (step) => step % settings.logEverySteps === 0 || isLast(step),

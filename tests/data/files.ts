@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import sharp, { type Sharp } from 'sharp';
 import { onTestFinished } from 'vitest';
 import { ZipFile } from 'yazl';
-import { type DataConfig } from '../../src/data/schema.ts';
 import { experimentSchema } from '../../src/config/schema.ts';
+import type { DataConfig } from '../../src/data/schema.ts';
 import { Random } from '../../src/random.ts';
 
 /** A folder that goes when the test ends; readable by everyone. */

@@ -365,11 +365,14 @@ describe('a model', () => {
       },
     });
     const generator = makeGenerator(config, 0);
-    const parameters = {
-      ...initGenerator(generator, 0),
-      latents: tf.tensor2d(new Random(1, 'latents').normals(20), [5, 4]),
+    const table = tf.tensor2d(new Random(1, 'latents').normals(20), [5, 4]);
+    model = {
+      generator,
+      parameters: initGenerator(generator, 0),
+      latents: { size: 4, of: (images) => tf.gather(table, images) },
+      training: fullView(10, 8),
+      imageNames: ['a', 'b', 'c', 'd', 'e'],
     };
-    model = { generator, parameters, training: fullView(10, 8), imageNames: ['a', 'b', 'c', 'd', 'e'] } as Model;
   });
 
   it('gives as many samples as asked for, the same for the same seed, whatever is drawn at once', async () => {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../src/engine/engine.ts';
 import { fullView } from '../../src/grid.ts';
+import { scaledCoordinates } from '../../src/models/encodings/none.ts';
 import { disposeFields } from '../../src/render/drawableField.ts';
 import { renderImagesFloat } from '../../src/render/render.ts';
 import { availableEngines } from '../support/engines.ts';
@@ -72,7 +73,7 @@ describe.each(availableEngines)('anti-aliasing on engine %s', (engine) => {
   });
 
   it('supersamples by default where the encoding has nothing to attenuate', async () => {
-    const encoding = { kind: 'coordinates', scale: 20, offset: 0 } as const;
+    const encoding = scaledCoordinates(20, 0);
     const field = randomField({ encoding, activation: 'sine' });
     const means = await renderImagesFloat(field, fullView(8, 8), { antialias: 'supersample' });
     expect(await renderImagesFloat(field, fullView(8, 8))).toEqual(means);

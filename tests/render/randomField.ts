@@ -1,7 +1,8 @@
 /** Small random fields, and the same fields evaluated point by point in float64. */
 
 import { fullView } from '../../src/grid.ts';
-import type { Encoding } from '../../src/models/encoding.ts';
+import type { Encoding } from '../../src/models/encodings/encoding.ts';
+import { type FourierFeatures, fourierFeatures } from '../../src/models/encodings/fourierFeatures.ts';
 import type { FieldSpec } from '../../src/ops/field.ts';
 import { Random } from '../../src/random.ts';
 import type { DrawableField } from '../../src/render/drawableField.ts';
@@ -17,6 +18,8 @@ export interface RandomFieldOptions {
   /** Units of each hidden layer; none for a field that is linear in its features. */
   hidden?: number[];
   frequencies?: number;
+  /** Instead of random ones, [K,2]. */
+  given?: Float64Array;
   /** Standard deviation of the frequencies, in cycles per image. */
   sigma?: number;
   activation?: FieldSpec['activation'];
@@ -29,11 +32,9 @@ export function randomField(options: RandomFieldOptions = {}): RandomField {
   const { fields = 1, hidden = [16, 16], activation = 'relu', output = 'sigmoid', trainingSize = 32 } = options;
   const random = new Random(11, 'evaluation');
   const { frequencies: count = 12, sigma = 3 } = options;
-  const encoding: Encoding = options.encoding ?? {
-    kind: 'fourier',
-    frequencies: Float64Array.from(random.normals(2 * count, sigma)),
-  };
-  const inputs = encoding.kind === 'fourier' ? encoding.frequencies.length : 2;
+  const frequencies = options.given ?? Float64Array.from(random.normals(2 * count, sigma));
+  const encoding: Encoding = options.encoding ?? fourierFeatures(frequencies);
+  const inputs = encoding.features;
   const widths = [inputs, ...hidden, 3];
   const layers = hidden.concat(3).map((outputs, i) => ({ inputs: widths[i], outputs }));
   const kernels = layers.map((l) => random.normals(fields * l.inputs * l.outputs, Math.sqrt(2 / l.inputs)));
@@ -41,16 +42,15 @@ export function randomField(options: RandomFieldOptions = {}): RandomField {
   const omega = 3;
 
   function colour(b: number, x: number, y: number, gains?: ArrayLike<number>): number[] {
-    let values: number[] = [];
-    if (encoding.kind === 'fourier') {
+    let values = [2 * x - 1, 2 * y - 1]; // of the encoding `none`
+    if ('frequencies' in encoding) {
+      const { frequencies: waves } = encoding as FourierFeatures;
       const phases = Array.from(
         { length: inputs / 2 },
-        (_, k) => 2 * Math.PI * (encoding.frequencies[2 * k] * x + encoding.frequencies[2 * k + 1] * y),
+        (_, k) => 2 * Math.PI * (waves[2 * k] * x + waves[2 * k + 1] * y),
       );
       const gain = (k: number) => (gains ? gains[k] : 1);
       values = [...phases.map((p, k) => gain(k) * Math.sin(p)), ...phases.map((p, k) => gain(k) * Math.cos(p))];
-    } else {
-      values = [encoding.scale * x + encoding.offset, encoding.scale * y + encoding.offset];
     }
     layers.forEach((layer, l) => {
       const last = l === layers.length - 1;

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../src/engine/engine.ts';
 import { fullView, type View } from '../../src/grid.ts';
+import { scaledCoordinates } from '../../src/models/encodings/none.ts';
 import { disposeFields, selectFields } from '../../src/render/drawableField.ts';
 import {
   type RenderOptions,
@@ -51,7 +52,7 @@ describe.each(availableEngines)('the renderer on engine %s', (engine) => {
   });
 
   it('draws fields of plain coordinates and sine activations too', async () => {
-    const encoding = { kind: 'coordinates', scale: 2, offset: -1 } as const;
+    const encoding = scaledCoordinates(2, -1);
     const field = randomField({ encoding, activation: 'sine', output: 'linear' });
     const view = fullView(40, 50);
     const [image] = await renderImagesFloat(field, view);

@@ -58,8 +58,8 @@ export async function trainNoiseFits(fits: NoiseFits): Promise<void> {
       state,
       settings: train,
       watcher: {
-        onStep({ step, losses, isFinite }) {
-          if (isFinite) onStep?.(step);
+        onStep({ step, losses, wasMade }) {
+          if (wasMade) onStep?.(step);
           else throw new RunError(`the loss became ${losses.fits} at step ${step}; lower the learning rate`);
         },
         wantsState: (step) => drawAt.includes(step),

@@ -4,6 +4,7 @@
  */
 import { pixelCentres, type View } from '../../grid.ts';
 import { type GridPixels, gridFeatureKernel } from '../../ops/gridFeatures.ts';
+import type { Random } from '../../random.ts';
 import { type Tensor2D, tf } from '../../tf.ts';
 import type { Encoding, Footprint, GridEncoder } from './encoding.ts';
 
@@ -12,6 +13,9 @@ export interface FourierFeatures extends Encoding {
   frequencies: Float64Array;
   /** Factor of each frequency, [K], or none. */
   gains?: Float64Array;
+  grid(view: View): Required<GridEncoder>;
+  attenuated(footprint: Footprint, training: Footprint): FourierFeatures;
+  shifted(standardDeviation: number, random: Random): FourierFeatures;
 }
 
 /**
@@ -75,7 +79,7 @@ export function footprintAttenuation(
  * The phase is separable, 2π(fₓx + f_y y), so sines and cosines are taken once per column and once per row, in float64
  * (deep zooms keep their precision), and each feature costs two products.
  */
-function fourierGridEncoder(frequencies: Float64Array, view: View, gains?: Float64Array): GridEncoder {
+function fourierGridEncoder(frequencies: Float64Array, view: View, gains?: Float64Array): Required<GridEncoder> {
   const [x0, y0, x1, y1] = view.window;
   const xs = pixelCentres(x0, x1, view.width);
   const ys = pixelCentres(y0, y1, view.height);

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
 import { fullView } from '../../../src/grid.ts';
-import { makeEncoding, makeGridEncoder } from '../../../src/models/encoding.ts';
+import { fourierFeatures } from '../../../src/models/encodings/fourierFeatures.ts';
 import {
   type FieldSpec,
   type FieldWeights,
@@ -154,19 +154,19 @@ describe.skipIf(!isBuilt)('the native backend', () => {
   });
 
   it('encodes grids as the JavaScript encoder does, deep zooms and attenuation included', () => {
-    const encoding = makeEncoding({ kind: 'gaussian', frequencies: 37, sigma: 40 }, 3);
+    const frequencies = Float64Array.from(new Random(3, 'encoding').normals(2 * 37, 40));
     const gains = Float64Array.from({ length: 37 }, (_, k) => 1 / (1 + k));
     const far = 1e-7;
     const views = [fullView(19, 23), { width: 19, height: 23, window: [0.5, 0.5, 0.5 + far, 0.5 + far] as const }];
     for (const view of views) {
       for (const attenuation of [undefined, gains]) {
-        const encoder = makeGridEncoder(encoding, view as never, attenuation);
+        const encoder = fourierFeatures(frequencies, attenuation).grid(view as never);
         const rows = encoder.tensor({ firstRow: 4, rowCount: 11 });
         expect(rows.shape).toEqual([11 * 19, 74]);
-        expect(relativeError(rows.dataSync(), encoder.rows(4, 11))).toBeLessThan(2e-7);
+        expect(relativeError(rows.dataSync(), encoder.values({ firstRow: 4, rowCount: 11 }))).toBeLessThan(2e-7);
         const chosen = Int32Array.of(436, 0, 20, 20);
         const pixels = encoder.tensor(chosen);
-        expect(relativeError(pixels.dataSync(), encoder.pixels(chosen))).toBeLessThan(2e-7);
+        expect(relativeError(pixels.dataSync(), encoder.values(chosen))).toBeLessThan(2e-7);
         for (const skipLayer of [undefined, 1]) {
           const spec: FieldSpec = {
             layers: [

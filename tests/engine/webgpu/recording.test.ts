@@ -11,14 +11,15 @@ import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
 import { webgpuDevice } from '../../../src/engine/webgpu/webgpu.ts';
 import { RunError } from '../../../src/errors.ts';
 import { makeGenerator } from '../../../src/models/generator.ts';
+import { makeObjective } from '../../../src/objectives/registry.ts';
 import { recorderInUse } from '../../../src/ops/recording.ts';
 import { CheckpointStore } from '../../../src/run/checkpoints.ts';
 import { RunFolder } from '../../../src/run/runFolder.ts';
 import { tf } from '../../../src/tf.ts';
-import { Batches } from '../../../src/train/batch.ts';
-import { train } from '../../../src/train/loop.ts';
 import { disposeState, initialState, stateTensors, type TrainState } from '../../../src/train/state.ts';
-import { type StepDetails, type StepLoss, Stepper } from '../../../src/train/stepper.ts';
+import { Stepper } from '../../../src/train/stepper.ts';
+import type { StepReport } from '../../../src/train/stepReport.ts';
+import { train } from '../../../src/train/trainRun.ts';
 import { availableEngines } from '../../support/engines.ts';
 
 const small = [
@@ -42,9 +43,10 @@ async function open(settings: string[]) {
   const experiment = await loadExperiment(undefined, [...small, ...settings]);
   const images = noisyImages();
   const generator = makeGenerator(experiment.model, experiment.seed);
-  const state = initialState(experiment, generator, images.count);
-  const batches = new Batches(experiment, generator, images);
-  const newStepper = () => new Stepper(experiment, generator, state, batches);
+  const objective = makeObjective(experiment, generator, images);
+  const state = initialState(objective, experiment.seed, experiment.train.emaDecay > 0);
+  const batches = objective.batches(images);
+  const newStepper = () => new Stepper({ objective, state, batches, settings: experiment.train });
   const stepper = newStepper();
   const end = () => {
     stepper.dispose();
@@ -62,16 +64,11 @@ const valuesOf = async (state: TrainState) =>
 /** So many steps, each computed as it is written: the first of a stepper of its own. */
 async function asWritten(settings: string[], steps: number) {
   const { state, newStepper, end } = await open(settings);
-  const losses: StepLoss[] = [];
-  const details: StepDetails[] = [];
-  for (let i = 0; i < steps; i++) {
-    const outcome = await newStepper().stepClosely();
-    losses.push(...outcome.losses);
-    details.push(outcome.details as StepDetails);
-  }
+  const reports: StepReport[] = [];
+  for (let i = 0; i < steps; i++) reports.push(...(await newStepper().stepWithNorms()));
   const values = await valuesOf(state);
   end();
-  return { losses, details, values };
+  return { reports, values };
 }
 
 const backend = () => tf.backend() as unknown as WebgpuBackend;
@@ -88,40 +85,39 @@ describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
   ])('change the state as steps that are computed as written, bit for bit (%s)', async (_, settings) => {
     expect(recorderInUse()).toBeDefined();
     const { state, stepper, end } = await open(settings);
-    const losses: StepLoss[] = [];
+    const reports: StepReport[] = [];
     const step = async (count: number) => {
-      for (let i = 0; i < count; i++) losses.push(...(await stepper.step()));
+      for (let i = 0; i < count; i++) reports.push(...(await stepper.step()));
     };
     await step(3); // two as written, one recorded
     const spy = vi.spyOn(backend(), 'run');
     await step(6);
-    losses.push(...(await stepper.settle()));
+    reports.push(...(await stepper.drain()));
     expect(spy).not.toHaveBeenCalled(); // repeated, not computed once more
     spy.mockRestore();
-    const details: [number, StepDetails | undefined][] = [];
-    const closely = async () => {
-      const outcome = await stepper.stepClosely();
-      losses.push(...outcome.losses);
-      details.push([state.step, outcome.details]);
+    const withNorms = async () => {
+      reports.push(...(await stepper.stepWithNorms()));
     };
-    await closely(); // recorded
+    await withNorms(); // recorded
     await step(3);
-    await closely(); // repeated
-    await closely();
+    await withNorms(); // repeated
+    await withNorms();
     const values = await valuesOf(state);
     end();
     const expected = await asWritten(settings, 15);
     expect(state.step).toBe(15);
-    expect(losses).toEqual(expected.losses);
+    const lossesOf = (of: StepReport[]) => of.map(({ step: at, losses }) => ({ at, losses }));
+    expect(lossesOf(reports)).toEqual(lossesOf(expected.reports));
     expect(values).toEqual(expected.values);
-    expect(details).toEqual([10, 14, 15].map((at) => [at, expected.details[at - 1]]));
+    const details = reports.filter(({ norms }) => norms);
+    expect(details).toEqual([10, 14, 15].map((at) => expected.reports[at - 1]));
   });
 
   it('let parameters be read between them, with what the steps so far made of them', async () => {
     const { state, stepper, end } = await open([]);
     for (const steps of [4, 7]) {
       while (state.step < steps) await stepper.step();
-      // Not settled: the read waits its turn on the device.
+      // Not drained: the read waits its turn on the device.
       const values = await valuesOf(state);
       expect(values).toEqual((await asWritten([], steps)).values);
     }
@@ -131,21 +127,20 @@ describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
   it('tell by their losses where a value is no number, and then change nothing', async () => {
     const { state, stepper, end } = await open([]);
     while (state.step < 6) await stepper.step();
-    await stepper.settle();
-    const [name] = Object.keys(state.adam).filter((key) => key !== 'latents');
-    const { buffer, offset } = backend().bindingOf(state.adam[name].parameter);
+    await stepper.drain();
+    const [name] = Object.keys(state.parameters).filter((key) => key !== 'latents');
+    const { buffer, offset } = backend().bindingOf(state.parameters[name]);
     backend().queue.writeBuffer(buffer, offset ?? 0, Float32Array.of(Number.NaN));
     const before = await valuesOf(state);
     expect(before[`parameter/${name}`][0]).toBeNaN();
-    const losses: StepLoss[] = [];
-    for (let i = 0; i < 5; i++) losses.push(...(await stepper.step()));
-    losses.push(...(await stepper.settle()));
-    expect(losses.map(({ step }) => step)).toEqual([7, 8, 9, 10, 11]);
-    expect(losses.every(({ loss }) => Number.isNaN(loss))).toBe(true);
+    const reports: StepReport[] = [];
+    for (let i = 0; i < 5; i++) reports.push(...(await stepper.step()));
+    reports.push(...(await stepper.drain()));
+    expect(reports.map(({ step }) => step)).toEqual([7, 8, 9, 10, 11]);
+    expect(reports.every(({ wasMade, losses }) => !wasMade && Number.isNaN(losses.reconstruction))).toBe(true);
     expect(await valuesOf(state)).toEqual(before);
-    const { losses: further, details } = await stepper.stepClosely();
-    expect(further).toEqual([{ step: 12, loss: Number.NaN }]);
-    expect(details).toBeUndefined();
+    const further = await stepper.stepWithNorms();
+    expect(further).toEqual([{ step: 12, losses: { reconstruction: Number.NaN }, wasMade: false }]);
     expect(await valuesOf(state)).toEqual(before);
     end();
   });
@@ -153,8 +148,8 @@ describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
   it('are refused where something else holds a parameter, which they would change under it', async () => {
     const { state, stepper, end } = await open([]);
     while (state.step < 2) await stepper.step();
-    const [name] = Object.keys(state.adam);
-    const clone = tf.clone(state.adam[name].parameter);
+    const [name] = Object.keys(state.parameters);
+    const clone = tf.clone(state.parameters[name]);
     await expect(stepper.step()).rejects.toThrow('one of them is a clone');
     clone.dispose();
     end();
@@ -166,7 +161,7 @@ describe.skipIf(!availableEngines.includes('webgpu'))('recorded steps', () => {
     const one = async (underWay: boolean) => {
       const { state, stepper, end } = await open([]);
       while (state.step < 9) await stepper.step();
-      if (!underWay) await stepper.settle();
+      if (!underWay) await stepper.drain();
       end();
       const something = tf.tidy(() => tf.add(tf.scalar(1), 1)); // what was disposed is free after the next submit
       await something.data();

@@ -1,7 +1,7 @@
 /** Disturbances of generators against closed forms. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { BandChanges, perturbFrequencies, perturbWeights } from '../../../src/eval/perturb/perturb.ts';
+import { BandChanges, perturbWeights } from '../../../src/eval/perturb/perturb.ts';
 import { planeSpectra } from '../../../src/metrics/noiseResponse.ts';
 import { Random } from '../../../src/random.ts';
 import { disposeFields } from '../../../src/render/drawableField.ts';
@@ -101,31 +101,6 @@ describe('disturbed weights', () => {
     const disturbed = perturbWeights(field.weights, 'layer', 0.5, new Random(1, 'evaluation'), 1);
     const moved = disturbed.kernels.map((kernel, l) => norm([tf.sub(kernel, field.weights.kernels[l])]) > 0);
     expect(moved).toEqual(moved.map((_, l) => l === 1));
-    disposeFields(field);
-  });
-});
-
-describe('shifted frequencies', () => {
-  it('move by the asked standard deviation and keep the weights', () => {
-    const field = randomField({ fields: 1 });
-    if (field.encoding.kind !== 'fourier') throw new Error('a Fourier field is needed');
-    const { frequencies } = field.encoding;
-    let sum = 0;
-    for (let draw = 0; draw < 200; draw++) {
-      const shifted = perturbFrequencies(field, 0.3, new Random(draw, 'evaluation')).encoding;
-      if (shifted.kind === 'fourier')
-        shifted.frequencies.forEach((f, i) => {
-          sum += (f - frequencies[i]) ** 2;
-        });
-    }
-    expect(Math.sqrt(sum / 200 / frequencies.length)).toBeCloseTo(0.3, 1);
-    expect(() =>
-      perturbFrequencies(
-        { ...field, encoding: { kind: 'coordinates', scale: 1, offset: 0 } },
-        1,
-        new Random(0, 'evaluation'),
-      ),
-    ).toThrow(RangeError);
     disposeFields(field);
   });
 });

@@ -33,7 +33,7 @@ describe('coordinate jitter of a field', () => {
     // Whole frequencies below Nyquist: the DFT of the pixels is all there is.
     const frequencies = Float64Array.from({ length: 40 }, () => random.integer(15) - 7);
     const field = {
-      ...randomField({ hidden: [], output: 'linear', encoding: { kind: 'fourier', frequencies } }),
+      ...randomField({ hidden: [], output: 'linear', given: frequencies }),
       training: fullView(width, height),
     };
     const partition = octavePartition(width, height);
@@ -173,10 +173,11 @@ describe('path length', () => {
       parameters[name] = tf.zerosLike(old);
       old.dispose();
     }
-    parameters.latents = tf.tensor2d(new Random(0, 'latents').normals(30), [10, 3]);
+    const table = tf.tensor2d(new Random(0, 'latents').normals(30), [10, 3]);
     const model: Model = {
       generator,
       parameters,
+      latents: { size: 3, of: (images) => tf.gather(table, images) },
       training: fullView(8, 8),
       imageNames: Array.from({ length: 10 }, (_, i) => `${i}`),
     };
