@@ -1,6 +1,6 @@
 /** The field operation composed of TensorFlow.js ops: the reference, and what engines without a kernel run. */
 import { type Tensor, type Tensor3D, tf } from '../tf.ts';
-import type { FieldSpec, FieldWeights } from './field.ts';
+import type { FieldSpec, FieldWeights } from './fieldSpec.ts';
 
 /** Slope of the leaky rectifier below zero, as in StyleGAN and INR-GAN. */
 export const LEAKY_SLOPE = 0.2;

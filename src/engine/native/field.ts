@@ -1,6 +1,7 @@
-/** The fused field operation (native/kernels/field.h) behind the contract of src/ops/field.ts. */
+/** The fused field operation (native/kernels/field.h) behind the contract of src/ops/kernels.ts. */
 
-import { ACTIVATIONS, type FieldKernel, type FieldSpec, type FieldWeights } from '../../ops/field.ts';
+import { ACTIVATIONS, type FieldSpec, type FieldWeights } from '../../ops/fieldSpec.ts';
+import type { FieldKernel } from '../../ops/kernels.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
 import type { Addon } from './addon.ts';
 import type { NativeBackend } from './backend.ts';

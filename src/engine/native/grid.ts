@@ -1,6 +1,6 @@
 /** Fourier features of a grid (native/kernels/grid.h). */
 
-import type { GridFeatureKernel } from '../../ops/gridFeatures.ts';
+import type { GridFeatureKernel } from '../../ops/kernels.ts';
 import { type Tensor2D, tf } from '../../tf.ts';
 import type { Addon } from './addon.ts';
 import type { NativeBackend } from './backend.ts';

@@ -1,6 +1,6 @@
 /** Adam and EMA as one pass over memory, in place (native/kernels/elementwise.h). */
 
-import type { OptimizerKernel } from '../../ops/optimizer.ts';
+import type { OptimizerKernel } from '../../ops/kernels.ts';
 import { type Tensor, tf } from '../../tf.ts';
 import type { Addon } from './addon.ts';
 import type { NativeBackend } from './backend.ts';

@@ -27,6 +27,7 @@ export const tensorflowEngine: Engine = {
     }
     await tf.setBackend('tensorflow');
     await tf.ready();
+    return {};
   },
 };
 

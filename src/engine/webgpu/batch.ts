@@ -1,8 +1,7 @@
 /// <reference types="@webgpu/types" />
 /** What a training step is given, made on the device: Fourier features of a grid's pixels, colours of images. */
 
-import type { FourierGrid, GridFeatureKernel } from '../../ops/gridFeatures.ts';
-import type { ImageTableMaker } from '../../ops/imageTable.ts';
+import type { FourierGrid, GridFeatureKernel, ImageTableMaker } from '../../ops/kernels.ts';
 import { type Tensor1D, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
 import { spread } from './dispatch.ts';

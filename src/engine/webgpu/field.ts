@@ -1,6 +1,7 @@
-/** The fused field operation behind the contract of src/ops/field.ts: what runs over which tensors. */
+/** The fused field operation behind the contract of src/ops/kernels.ts: what runs over which tensors. */
 
-import type { FieldKernel, FieldSpec, FieldWeights } from '../../ops/field.ts';
+import type { FieldSpec, FieldWeights } from '../../ops/fieldSpec.ts';
+import type { FieldKernel } from '../../ops/kernels.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, type TensorInfo, tf } from '../../tf.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
 import { alongFields } from './dispatch.ts';

@@ -3,14 +3,8 @@
  * on, as do their moments, their averages and, gathered there, their gradients.
  */
 
-import {
-  type AdamState,
-  type OptimizerKernel,
-  referenceAdam,
-  referenceEma,
-  type Trained,
-  type UpdateOptions,
-} from '../../ops/optimizer.ts';
+import type { AdamState, OptimizerKernel, Trained, UpdateOptions } from '../../ops/kernels.ts';
+import { referenceAdam, referenceEma } from '../../ops/optimizer.ts';
 import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
 import { type Arena, arenaLayout, gatherKernels, moveToArena } from './arena.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
