@@ -8,7 +8,7 @@
 import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { referenceForward, referenceLoss } from './fieldReference.ts';
 import { checkShapes, checkWeights, type FieldSpec, type FieldWeights } from './fieldSpec.ts';
-import { type FieldKernel, type FourierGrid, type GridRows, kernelsInUse } from './kernels.ts';
+import { type FieldKernel, type FourierGrid, type GridRows, gradientDepth, kernelsInUse } from './kernels.ts';
 
 export {
   ACTIVATIONS,
@@ -23,6 +23,7 @@ export {
 export type { FieldKernel, FieldLossResult } from './kernels.ts';
 
 function kernelFor(spec: FieldSpec, features: Tensor): FieldKernel | undefined {
+  if (gradientDepth() > 1) return undefined;
   const kernel = kernelsInUse().field;
   return kernel?.supports(spec, features) ? kernel : undefined;
 }
@@ -41,7 +42,8 @@ export function isTrainedMixed(spec: FieldSpec): boolean {
  * Evaluates B fields at P points.
  *
  * @param features [P,F], shared by all fields (a constant: no gradient flows to them), or [B,P,F].
- * @returns [B,P,C]. Differentiable, recomputing the activations; for training use `fieldLoss`.
+ * @returns [B,P,C]. Differentiable, recomputing the activations; for training use `fieldLoss`. Within a gradient of a
+ * gradient it is composed of ops on every engine, and differentiable as often as one likes.
  */
 export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D {
   checkShapes(spec, weights, features);
@@ -64,9 +66,10 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
 }
 
 /**
- * Evaluates B fields on whole rows of a grid, for drawing: not differentiable.
+ * Evaluates B fields on whole rows of a grid, for drawing.
  *
- * @returns [B, rowCount·width, C], or undefined where the engine has no kernel for it: make the features, then.
+ * @returns [B, rowCount·width, C], or undefined where the engine has no kernel for it, and within a gradient, which the
+ * kernel does not have: make the features, then.
  */
 export function fieldForwardOnGrid(
   spec: FieldSpec,
@@ -78,6 +81,7 @@ export function fieldForwardOnGrid(
   if (grid.frequencies.length !== spec.layers[0].inputs) {
     throw new Error(`field needs ${spec.layers[0].inputs} features, the grid has ${grid.frequencies.length}`);
   }
+  if (gradientDepth() > 0) return undefined;
   return kernelsInUse().field?.forwardOnGrid?.(spec, weights, grid, rows);
 }
 
@@ -87,7 +91,8 @@ export function fieldForwardOnGrid(
  *
  * @param features [P,F], shared by all fields, or [B,P,F].
  * @param targets [B,P,C].
- * @returns the mean over fields, points and channels, a scalar.
+ * @returns the mean over fields, points and channels, a scalar. Within a gradient of a gradient it is composed of ops on
+ * every engine, and differentiable as often as one likes.
  */
 export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): Scalar {
   checkShapes(spec, weights, features);

@@ -3,7 +3,7 @@
  * processor each is a product like others; a GPU would spend its time on starting them one by one.
  */
 import { type Tensor, type Tensor1D, type Tensor2D, tf } from '../tf.ts';
-import { type HeadsKernel, kernelsInUse } from './kernels.ts';
+import { gradientDepth, type HeadsKernel, kernelsInUse } from './kernels.ts';
 
 export type { HeadsKernel } from './kernels.ts';
 
@@ -39,7 +39,8 @@ function requireKernel(backendName: string): void {
 
 /**
  * @param hidden [B,M]
- * @returns [B,O] of each head. Differentiable in everything.
+ * @returns [B,O] of each head. Differentiable in everything; within a gradient of a gradient it is composed of ops on every
+ * engine, and differentiable as often as one likes.
  */
 export function affineHeads(hidden: Tensor2D, heads: readonly Head[]): Tensor2D[] {
   const flat = heads.map(({ kernel, shared }) => ({ kernel, shared: tf.reshape(shared, [shared.size]) as Tensor1D }));
@@ -48,7 +49,7 @@ export function affineHeads(hidden: Tensor2D, heads: readonly Head[]): Tensor2D[
       throw new Error(`a head of [${kernel.shape}] and ${shared.size} shared values can't follow [${hidden.shape}]`);
     }
   }
-  if (!kernelsInUse().heads) {
+  if (!kernelsInUse().heads || gradientDepth() > 1) {
     return flat.map(({ kernel, shared }) => tf.add(tf.matMul(hidden, kernel), shared) as Tensor2D);
   }
   requireKernel(tf.getBackend());

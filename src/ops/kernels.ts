@@ -35,6 +35,15 @@ export function kernelsInUse(): Kernels {
   return kernelsOfBackend.get(tf.getBackend()) ?? NONE;
 }
 
+/**
+ * How many gradients are being taken around what is computed now: how often it may be differentiated. The gradients of
+ * fused kernels are opaque to TensorFlow.js, so they serve within one gradient at most; within a gradient of a gradient
+ * the composed operation does, which has derivatives of every order.
+ */
+export function gradientDepth(): number {
+  return tf.engine().state.gradientDepth;
+}
+
 /** What `lossAndGradients` computes in one pass. Gradients are of the *mean* loss. */
 export interface FieldLossResult {
   /** Mean squared error of each field over its points and channels, [B]. */
