@@ -7,7 +7,7 @@
  */
 import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { referenceForward, referenceLoss } from './fieldReference.ts';
-import { checkShapes, checkWeights, type FieldSpec, type FieldWeights } from './fieldSpec.ts';
+import { checkShapes, checkWeights, type FieldSpec, type FieldWeights, fieldsOf } from './fieldSpec.ts';
 import { type FieldKernel, type FourierGrid, type GridRows, gradientDepth, kernelsInUse } from './kernels.ts';
 
 export {
@@ -17,6 +17,7 @@ export {
   type FieldSpec,
   type FieldWeights,
   fieldDimensions,
+  fieldsOf,
   type OutputActivation,
   type Precision,
 } from './fieldSpec.ts';
@@ -56,11 +57,13 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
     const save = inputs.pop() as (tensors: Tensor[]) => void;
     save(inputs as Tensor[]);
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
+      const own = asWeights(saved, layerCount);
       const input = perField ? saved[2 * layerCount] : features;
-      const gradients = kernel.gradients(spec, asWeights(saved, layerCount), input, dy as Tensor3D, perField);
-      return [...gradients.kernels, ...gradients.biases, ...(gradients.features ? [gradients.features] : [])];
+      const gradients = kernel.gradients(spec, repeated(kernel, own), input, dy as Tensor3D, perField);
+      return [...summed(gradients, own), ...(gradients.features ? [gradients.features] : [])];
     };
-    return { value: kernel.forward(spec, asWeights(inputs as Tensor[], layerCount), features), gradFunc };
+    const own = asWeights(inputs as Tensor[], layerCount);
+    return { value: kernel.forward(spec, repeated(kernel, own), features), gradFunc };
   });
   return tf.tidy(() => op(...weights.kernels, ...weights.biases, ...(perField ? [features] : []))) as Tensor3D;
 }
@@ -81,8 +84,10 @@ export function fieldForwardOnGrid(
   if (grid.frequencies.length !== spec.layers[0].inputs) {
     throw new Error(`field needs ${spec.layers[0].inputs} features, the grid has ${grid.frequencies.length}`);
   }
-  if (gradientDepth() > 0) return undefined;
-  return kernelsInUse().field?.forwardOnGrid?.(spec, weights, grid, rows);
+  const kernel = kernelsInUse().field;
+  const draw = kernel?.forwardOnGrid?.bind(kernel);
+  if (!kernel || !draw || gradientDepth() > 0) return undefined;
+  return tf.tidy(() => draw(spec, repeated(kernel, weights), grid, rows));
 }
 
 /**
@@ -101,8 +106,9 @@ export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tens
   const layerCount = spec.layers.length;
   const op = tf.customGrad((...inputs: unknown[]) => {
     const save = inputs.pop() as (tensors: Tensor[]) => void;
-    const result = kernel.lossAndGradients(spec, asWeights(inputs as Tensor[], layerCount), features, targets);
-    save([...result.kernels, ...result.biases]);
+    const own = asWeights(inputs as Tensor[], layerCount);
+    const result = kernel.lossAndGradients(spec, repeated(kernel, own), features, targets);
+    save(summed(result, own));
     const gradFunc = (dy: Tensor, saved: Tensor[]) =>
       saved.map((gradient) => (kernel.knownValue(dy) === 1 ? tf.clone(gradient) : tf.mul(gradient, dy)));
     return { value: tf.mean(result.losses), gradFunc };
@@ -115,4 +121,23 @@ function asWeights(tensors: readonly Tensor[], layerCount: number): FieldWeights
     kernels: tensors.slice(0, layerCount) as Tensor3D[],
     biases: tensors.slice(layerCount, 2 * layerCount) as Tensor2D[],
   };
+}
+
+/** The weights as a kernel takes them: those that fields share once for each field, unless it serves them as they are. */
+function repeated(kernel: FieldKernel, weights: FieldWeights): FieldWeights {
+  if (kernel.servesShared) return weights;
+  const fields = fieldsOf(weights);
+  const repeat = <T extends Tensor>(tensor: T): T => {
+    const [own, ...rest] = tensor.shape;
+    return own === fields ? tensor : (tf.tile(tensor, [fields, ...rest.map(() => 1)]) as T);
+  };
+  return { kernels: weights.kernels.map(repeat), biases: weights.biases.map(repeat) };
+}
+
+/** Gradients, kernels' and then biases', of the weights themselves from those of `repeated` ones. */
+function summed(gradients: FieldWeights, weights: FieldWeights): Tensor[] {
+  const own = [...weights.kernels, ...weights.biases];
+  return [...gradients.kernels, ...gradients.biases].map((gradient, i) => {
+    return gradient.shape[0] === own[i].shape[0] ? gradient : tf.sum(gradient, 0, true); // [B,…] → [1,…]
+  });
 }

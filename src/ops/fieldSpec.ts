@@ -34,7 +34,10 @@ export interface FieldSpec {
   precision?: Precision;
 }
 
-/** Weights of B fields: per layer a kernel [B, inputs, outputs] and a bias [B, outputs]. */
+/**
+ * Weights of B fields: per layer a kernel [B, inputs, outputs] and a bias [B, outputs], or, where all fields share one,
+ * [1, …].
+ */
 export interface FieldWeights {
   kernels: readonly Tensor3D[];
   biases: readonly Tensor2D[];
@@ -49,12 +52,17 @@ export function fieldDimensions(spec: FieldSpec): { features: number; channels: 
   };
 }
 
+/** The number of fields, B: the largest leading size. */
+export function fieldsOf({ kernels, biases }: FieldWeights): number {
+  return Math.max(...[...kernels, ...biases].map(({ shape }) => shape[0]));
+}
+
+/** @throws Error where weights don't fit the spec. */
 export function checkWeights(spec: FieldSpec, weights: FieldWeights): void {
-  const fields = weights.kernels[0]?.shape[0];
-  if (weights.kernels.length !== spec.layers.length || weights.biases.length !== spec.layers.length) {
-    throw new Error(`field has ${spec.layers.length} layers, got weights of ${weights.kernels.length}`);
-  }
   const { layers, skipLayer } = spec;
+  if (weights.kernels.length !== layers.length || weights.biases.length !== layers.length) {
+    throw new Error(`field has ${layers.length} layers, got weights of ${weights.kernels.length}`);
+  }
   if (skipLayer !== undefined) {
     const wanted = (layers[skipLayer - 1]?.outputs ?? 0) + layers[0].inputs;
     if (!(skipLayer > 0) || layers[skipLayer]?.inputs !== wanted) {
@@ -63,24 +71,28 @@ export function checkWeights(spec: FieldSpec, weights: FieldWeights): void {
       );
     }
   }
+  const fields = fieldsOf(weights);
+  const fits = ([first, ...rest]: readonly number[], wanted: readonly number[]) =>
+    (first === fields || first === 1) && rest.join() === wanted.join();
   layers.forEach(({ inputs, outputs }, i) => {
     const [kernel, bias] = [weights.kernels[i].shape, weights.biases[i].shape];
-    const fits = kernel[0] === fields && kernel[1] === inputs && kernel[2] === outputs;
-    if (!fits || bias[0] !== fields || bias[1] !== outputs) {
+    if (!fits(kernel, [inputs, outputs]) || !fits(bias, [outputs])) {
+      const shared = fields === 1 ? '' : ` (1 for ${fields} where fields share it)`;
       throw new Error(
-        `field layer ${i} needs kernel [${fields},${inputs},${outputs}] and bias [${fields},${outputs}], got [${kernel}] and [${bias}]`,
+        `field layer ${i} needs kernel [${fields},${inputs},${outputs}] and bias [${fields},${outputs}]${shared}, got [${kernel}] and [${bias}]`,
       );
     }
   });
 }
 
+/** @throws Error where weights or features don't fit the spec, or each other. */
 export function checkShapes(spec: FieldSpec, weights: FieldWeights, features: Tensor): void {
   checkWeights(spec, weights);
-  const fields = weights.kernels[0].shape[0];
   const perField = features.rank === 3;
   if ((features.rank !== 2 && !perField) || features.shape[features.rank - 1] !== spec.layers[0].inputs) {
     throw new Error(`field needs features [P,${spec.layers[0].inputs}] or [B,P,…], got [${features.shape}]`);
   }
+  const fields = fieldsOf(weights);
   if (perField && features.shape[0] !== fields) {
     throw new Error(`features of ${features.shape[0]} fields for weights of ${fields}`);
   }

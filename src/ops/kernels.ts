@@ -57,9 +57,13 @@ export interface FieldLossResult {
 /**
  * A fused implementation. `features` are [P,F], shared by all fields, or [B,P,F]. A kernel that can't serve a spec
  * says so in `supports`, and the reference is used instead.
+ *
+ * Weights come as [B,…], repeated where fields share them, unless the kernel serves these as they are.
  */
 export interface FieldKernel {
   supports(spec: FieldSpec, features: Tensor): boolean;
+  /** Whether weights that fields share come as [1,…], and their gradients go back so: summed over the fields. */
+  servesShared?: boolean;
   /** The value of a scalar, where it can be told at once: what is minimised alone or in a sum has a gradient of 1. */
   knownValue(scalar: Tensor): number | undefined;
   /** Points that it takes about as long over as over one: drawing gives it so many at once. */
