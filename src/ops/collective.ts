@@ -1,0 +1,26 @@
+/**
+ * Processes that train one model together (data parallelism): each takes a gradient of its own part of the batch, and all
+ * make the same update with the mean. A collective stands between gradient and update, and nowhere else.
+ */
+export interface Collective {
+  /** This process among them, from 0. */
+  rank: number;
+  /** How many there are. */
+  size: number;
+  /**
+   * The mean over all processes, the same bits in each. Every process calls it once an update, with as many values:
+   * its gradients flattened one after another in the order of their parameters' names.
+   *
+   * @param values left as they are, but perhaps returned.
+   */
+  allReduce(values: Float32Array): Promise<Float32Array>;
+}
+
+/** One process: the mean is what it has. */
+export const alone: Collective = {
+  rank: 0,
+  size: 1,
+  async allReduce(values) {
+    return values;
+  },
+};
