@@ -59,11 +59,11 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
       const own = asWeights(saved, layerCount);
       const input = perField ? saved[2 * layerCount] : features;
-      const gradients = kernel.gradients(spec, repeated(kernel, own), input, dy as Tensor3D, perField);
-      return [...summed(gradients, own), ...(gradients.features ? [gradients.features] : [])];
+      const gradients = kernel.gradients(spec, repeatShared(kernel, own), input, dy as Tensor3D, perField);
+      return [...sumShared(gradients, own), ...(gradients.features ? [gradients.features] : [])];
     };
     const own = asWeights(inputs as Tensor[], layerCount);
-    return { value: kernel.forward(spec, repeated(kernel, own), features), gradFunc };
+    return { value: kernel.forward(spec, repeatShared(kernel, own), features), gradFunc };
   });
   return tf.tidy(() => op(...weights.kernels, ...weights.biases, ...(perField ? [features] : []))) as Tensor3D;
 }
@@ -87,7 +87,7 @@ export function fieldForwardOnGrid(
   const kernel = kernelsInUse().field;
   const draw = kernel?.forwardOnGrid?.bind(kernel);
   if (!kernel || !draw || gradientDepth() > 0) return undefined;
-  return tf.tidy(() => draw(spec, repeated(kernel, weights), grid, rows));
+  return tf.tidy(() => draw(spec, repeatShared(kernel, weights), grid, rows));
 }
 
 /**
@@ -107,8 +107,8 @@ export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tens
   const op = tf.customGrad((...inputs: unknown[]) => {
     const save = inputs.pop() as (tensors: Tensor[]) => void;
     const own = asWeights(inputs as Tensor[], layerCount);
-    const result = kernel.lossAndGradients(spec, repeated(kernel, own), features, targets);
-    save(summed(result, own));
+    const result = kernel.lossAndGradients(spec, repeatShared(kernel, own), features, targets);
+    save(sumShared(result, own));
     const gradFunc = (dy: Tensor, saved: Tensor[]) =>
       saved.map((gradient) => (kernel.knownValue(dy) === 1 ? tf.clone(gradient) : tf.mul(gradient, dy)));
     return { value: tf.mean(result.losses), gradFunc };
@@ -124,7 +124,7 @@ function asWeights(tensors: readonly Tensor[], layerCount: number): FieldWeights
 }
 
 /** The weights as a kernel takes them: those that fields share once for each field, unless it serves them as they are. */
-function repeated(kernel: FieldKernel, weights: FieldWeights): FieldWeights {
+function repeatShared(kernel: FieldKernel, weights: FieldWeights): FieldWeights {
   if (kernel.servesShared) return weights;
   const fields = fieldsOf(weights);
   const repeat = <T extends Tensor>(tensor: T): T => {
@@ -134,8 +134,8 @@ function repeated(kernel: FieldKernel, weights: FieldWeights): FieldWeights {
   return { kernels: weights.kernels.map(repeat), biases: weights.biases.map(repeat) };
 }
 
-/** Gradients, kernels' and then biases', of the weights themselves from those of `repeated` ones. */
-function summed(gradients: FieldWeights, weights: FieldWeights): Tensor[] {
+/** Gradients, kernels' and then biases', of the weights themselves from those of repeated ones. */
+function sumShared(gradients: FieldWeights, weights: FieldWeights): Tensor[] {
   const own = [...weights.kernels, ...weights.biases];
   return [...gradients.kernels, ...gradients.biases].map((gradient, i) => {
     return gradient.shape[0] === own[i].shape[0] ? gradient : tf.sum(gradient, 0, true); // [B,…] → [1,…]

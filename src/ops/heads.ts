@@ -30,7 +30,7 @@ function requireKernel(backendName: string): void {
     kernelName: KERNEL_NAME,
     saveAllInputs: true,
     gradFunc: (dy, saved) => {
-      // At once: what the functions below made when called would be gone after the first call.
+      // Here, not in the functions below: TensorFlow.js disposes all that each of them makes but its result.
       const gradients = inUse().backward(saved, Array.isArray(dy) ? dy : [dy]);
       return gradients.map((gradient) => () => gradient) as unknown as Record<string, () => Tensor>;
     },

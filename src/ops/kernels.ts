@@ -64,11 +64,14 @@ export interface FieldKernel {
   supports(spec: FieldSpec, features: Tensor): boolean;
   /** Whether weights that fields share come as [1,…], and their gradients go back so: summed over the fields. */
   servesShared?: boolean;
-  /** The value of a scalar, where it can be told at once: what is minimised alone or in a sum has a gradient of 1. */
+  /**
+   * The value of a scalar, where the processor knows it. A loss that is minimised by itself, or as one term of a sum, has a
+   * gradient of 1 then, and need not be multiplied with it.
+   */
   knownValue(scalar: Tensor): number | undefined;
-  /** Points that it takes about as long over as over one: drawing gives it so many at once. */
+  /** Fewer points than this take about as long: drawing gives it so many at a time. */
   pointsAtOnce?: number;
-  /** Whether it multiplies a `mixed` spec in 16 bits here; elsewhere such a spec means 32. */
+  /** Whether it multiplies in 16 bits where the spec is `mixed`; otherwise such a spec means 32. */
   isMixed?(spec: FieldSpec): boolean;
   /** [B,P,C] */
   forward(spec: FieldSpec, weights: FieldWeights, features: Tensor): Tensor3D;

@@ -60,7 +60,7 @@ export function createGridFeatureKernel(backend: WebgpuBackend): GridFeatureKern
     const features = backend.allocate([points, 2 * frequencies]);
     const [across, down] = spread(Math.ceil((points * frequencies) / 64), backend.device);
     const sizes = Uint32Array.of(grid.xs.length, frequencies, first, points, Number(pixels !== undefined), 64 * across);
-    const bound = [backend.uniforms(padded(sizes)), columns, rows, pixels ?? columns, features];
+    const bound = [backend.uniforms(padUniform(sizes)), columns, rows, pixels ?? columns, features];
     backend.run(gridKernel, bound, [across, down]);
     return tf.engine().makeTensorFromTensorInfo(features as never) as Tensor2D;
   };
@@ -142,7 +142,7 @@ export function createImageTableMaker(backend: WebgpuBackend): ImageTableMaker {
 }
 
 /** Uniform buffers come in multiples of 16 bytes. */
-function padded(values: Uint32Array): ArrayBuffer {
+function padUniform(values: Uint32Array): ArrayBuffer {
   const bytes = new ArrayBuffer(Math.ceil(values.byteLength / 16) * 16);
   new Uint32Array(bytes).set(values);
   return bytes;
