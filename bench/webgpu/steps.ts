@@ -109,7 +109,7 @@ async function checkAgainstProcessor({ train, ...rest }: Experiment, bound: numb
   const ours = await losses();
   for (const engine of ENGINES.filter(({ name }) => name === 'native' || name === 'wasm')) {
     if (!(await engine.probe()).available) continue;
-    await engine.start();
+    await startEngine(engine.name);
     const expected = await losses();
     await startEngine('webgpu');
     requireCorrect(`the loss of the first steps (against the ${engine.name} engine)`, ours, expected, bound);

@@ -1,10 +1,12 @@
 /**
  * Which device computes. An engine is a TensorFlow.js backend that may bring fused kernels of its own
- * (`registerFieldKernel`, `registerOptimizerKernel`), so that every model is written once, in TensorFlow.js ops.
+ * (`src/ops/kernels.ts`), so that every model is written once, in TensorFlow.js ops.
  *
  * Engines plug in here: one more file that exports an `Engine`, one more line in ENGINES.
  */
 import { messageOf, UsageError } from '../errors.ts';
+import { type Kernels, useKernels } from '../ops/kernels.ts';
+import { tf } from '../tf.ts';
 import { javascriptEngine } from './javascript.ts';
 import { nativeEngine } from './native/native.ts';
 import { tensorflowEngine } from './tensorflow/tensorflow.ts';
@@ -21,8 +23,11 @@ export interface Engine {
   description: string;
   /** Looks, without side effects that outlive the call, whether `start` would work here. */
   probe(): Promise<Availability>;
-  /** Makes this engine the one that computes. */
-  start(): Promise<void>;
+  /**
+   * Makes this engine's backend the one that computes; the same kernels each time. Call `startEngine`, which also puts
+   * them to use.
+   */
+  start(): Promise<Kernels>;
   /** The device that `start` found, where there are several kinds. */
   device?(): string;
 }
@@ -45,7 +50,7 @@ export async function startEngine(name = 'auto'): Promise<Engine> {
     if (!availability.available) {
       throw new UsageError(`engine ${name} is not available: ${availability.reason}; ${availability.remedy}`);
     }
-    await engine.start();
+    await start(engine);
     return engine;
   }
   const failures: string[] = [];
@@ -56,11 +61,16 @@ export async function startEngine(name = 'auto'): Promise<Engine> {
       continue;
     }
     try {
-      await engine.start();
+      await start(engine);
       return engine;
     } catch (error) {
       failures.push(`${engine.name}: ${messageOf(error)}`);
     }
   }
   throw new UsageError(`no engine works here (${failures.join('; ')})`);
+}
+
+async function start(engine: Engine): Promise<void> {
+  const kernels = await engine.start();
+  useKernels(tf.getBackend(), kernels);
 }

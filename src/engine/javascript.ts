@@ -11,5 +11,6 @@ export const javascriptEngine: Engine = {
   async start() {
     await tf.setBackend('cpu');
     await tf.ready();
+    return {};
   },
 };

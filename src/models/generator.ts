@@ -1,5 +1,5 @@
 /** A generator: encoding, field and conditioner of one model config. Its parameters are separate, and arguments. */
-import { type FieldSpec, type FieldWeights, fieldForward } from '../ops/field.ts';
+import { type FieldSpec, type FieldWeights, fieldForward, fieldsOf } from '../ops/field.ts';
 import { type Tensor2D, type Tensor3D, tf, tidy } from '../tf.ts';
 import type { Conditioner } from './conditioners/conditioner.ts';
 import { type ConditionerConfig, makeConditioner } from './conditioners/registry.ts';
@@ -60,9 +60,8 @@ export function generate(
 ): Tensor3D {
   return tidy(() => {
     const weights = fieldWeights(generator, parameters, latents);
-    const fields = Math.max(...weights.biases.map(({ shape }) => shape[0]));
     const features = generator.encoding.points(coordinates, parameters); // [P,F]
     // Features that fields share are constants to the field operation: each gets its own, so that gradients reach them.
-    return fieldForward(generator.spec, weights, tf.tile(tf.expandDims(features, 0), [fields, 1, 1])); // [B,P,3]
+    return fieldForward(generator.spec, weights, tf.tile(tf.expandDims(features, 0), [fieldsOf(weights), 1, 1])); // [B,P,3]
   });
 }

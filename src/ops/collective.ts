@@ -1,13 +1,26 @@
-/** Members that train one model together. */
-
-/** Stands between gradient and update: each member has the gradients of its own part of a batch. */
+/**
+ * Processes that train one model together (data parallelism): each takes a gradient of its own part of the batch, and all
+ * make the same update with the mean. A collective stands between gradient and update, and nowhere else.
+ */
 export interface Collective {
-  /** Of this member, from 0. */
+  /** This process among them, from 0. */
   rank: number;
+  /** How many there are. */
   size: number;
-  /** The mean over all members of gradients, flattened in the order of their names. */
+  /**
+   * The mean over all processes, the same bits in each. Every process calls it once an update, with as many values:
+   * its gradients flattened one after another in the order of their parameters' names.
+   *
+   * @param values left as they are, but perhaps returned.
+   */
   allReduce(values: Float32Array): Promise<Float32Array>;
 }
 
-/** One process. */
-export const alone: Collective = { rank: 0, size: 1, allReduce: async (values) => values };
+/** One process: the mean is what it has. */
+export const alone: Collective = {
+  rank: 0,
+  size: 1,
+  async allReduce(values) {
+    return values;
+  },
+};

@@ -1,19 +1,27 @@
 /** The field operation composed of TensorFlow.js ops: the reference, and what engines without a kernel run. */
 import { type Tensor, type Tensor3D, tf } from '../tf.ts';
-import type { FieldSpec, FieldWeights } from './field.ts';
+import type { FieldSpec, FieldWeights } from './fieldSpec.ts';
 
 /** Slope of the leaky rectifier below zero, as in StyleGAN and INR-GAN. */
 export const LEAKY_SLOPE = 0.2;
 
 /**
- * x·W for B fields.
+ * x·W of B fields. What fields share, activations [1,P,I] or a kernel [1,I,O], is multiplied once and never repeated.
  *
- * Features [P,I] shared by all fields are a constant: no gradient flows to them (TensorFlow.js has none for a product
- * whose operand the batch shares, so the one for the weights is written out here). Give [B,P,I] to differentiate.
+ * Features [P,I] are a constant: no gradient flows to them. Give [B,P,I] to differentiate.
  */
-function batchedProduct(x: Tensor, kernel: Tensor3D): Tensor3D {
-  if (x.rank === 3) return tf.matMul(x as Tensor3D, kernel); // [B,P,O]
-  const shared = tf.expandDims(x, 0) as Tensor3D; // [1,P,I]
+function product(x: Tensor, kernel: Tensor3D): Tensor3D {
+  if (x.rank === 2) return constantProduct(x, kernel);
+  const [[fields, points, inputs], [kernels, , outputs]] = [x.shape as [number, number, number], kernel.shape];
+  if (fields === kernels) return tf.matMul(x as Tensor3D, kernel); // [B,P,O]
+  if (fields === 1) return sharedProduct(x as Tensor3D, kernel);
+  const tall = tf.matMul(tf.reshape(x, [fields * points, inputs]), tf.reshape(kernel, [inputs, outputs])); // [B·P,O]
+  return tf.reshape(tall, [fields, points, outputs]);
+}
+
+/** Constant features [P,I] times kernels [B,I,O]. TensorFlow.js has no gradient for operands that a batch shares. */
+function constantProduct(features: Tensor, kernel: Tensor3D): Tensor3D {
+  const shared = tf.expandDims(features, 0) as Tensor3D; // [1,P,I]
   const op = tf.customGrad((...inputs: unknown[]) => {
     const [weights, save] = inputs as [Tensor3D, (tensors: Tensor[]) => void];
     save([shared]); // a tidy around this may dispose it before the gradient is asked for
@@ -25,11 +33,28 @@ function batchedProduct(x: Tensor, kernel: Tensor3D): Tensor3D {
   return op(kernel) as Tensor3D;
 }
 
+/** Activations [1,P,I] times kernels [B,I,O]: the same with a gradient of both. */
+function sharedProduct(x: Tensor3D, kernel: Tensor3D): Tensor3D {
+  const op = tf.customGrad((...inputs: unknown[]) => {
+    const [shared, weights, save] = inputs as [Tensor3D, Tensor3D, (tensors: Tensor[]) => void];
+    save([shared, weights]);
+    return {
+      value: tf.matMul(shared, weights), // [B,P,O]
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [left, right] = saved as Tensor3D[];
+        const ofShared = tf.sum(tf.matMul(dy as Tensor3D, right, false, true), 0, true); // [1,P,I]
+        return [ofShared, sharedProduct(tf.transpose(left, [0, 2, 1]), dy as Tensor3D)]; // [B,I,O]
+      },
+    };
+  });
+  return op(x, kernel) as Tensor3D;
+}
+
 /** [hidden, features]·W as a sum of two products, so that shared features need not be repeated for each field. */
 function skipProduct(hidden: Tensor, features: Tensor, kernel: Tensor3D): Tensor3D {
   const rows = [hidden, features].map(({ shape, rank }) => shape[rank - 1]);
-  const [ofHidden, ofFeatures] = tf.split(kernel, rows, 1) as Tensor3D[]; // [B,H,O], [B,F,O]
-  return tf.add(batchedProduct(hidden, ofHidden), batchedProduct(features, ofFeatures));
+  const [ofHidden, ofFeatures] = tf.split(kernel, rows, 1) as Tensor3D[]; // [B|1,H,O], [B|1,F,O]
+  return tf.add(product(hidden, ofHidden), product(features, ofFeatures));
 }
 
 /** The activation of a field's hidden layers; z of any shape. */
@@ -68,10 +93,10 @@ export function referenceForward(spec: FieldSpec, weights: FieldWeights, feature
   let x: Tensor = features; // [P,F] or [B,P,F]
   const linear = (i: number): Tensor3D => {
     const [kernel, bias] = [weights.kernels[i], weights.biases[i]];
-    const product = i === spec.skipLayer ? skipProduct(x, features, kernel) : batchedProduct(x, kernel);
-    return tf.add(product, tf.expandDims(bias, 1));
+    const whole = i === spec.skipLayer ? skipProduct(x, features, kernel) : product(x, kernel);
+    return tf.add(whole, tf.expandDims(bias, 1));
   };
-  for (let i = 0; i < last; i++) x = activate(spec, linear(i)); // [B,P,H]
+  for (let i = 0; i < last; i++) x = activate(spec, linear(i)); // [B,P,H], or [1,P,H] while fields share everything
   const output = linear(last); // [B,P,C]
   return spec.output === 'sigmoid' ? tf.sigmoid(output) : output;
 }

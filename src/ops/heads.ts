@@ -3,6 +3,9 @@
  * processor each is a product like others; a GPU would spend its time on starting them one by one.
  */
 import { type Tensor, type Tensor1D, type Tensor2D, tf } from '../tf.ts';
+import { gradientDepth, type HeadsKernel, kernelsInUse } from './kernels.ts';
+
+export type { HeadsKernel } from './kernels.ts';
 
 export interface Head {
   /** [M,O] */
@@ -11,42 +14,33 @@ export interface Head {
   shared: Tensor;
 }
 
-/** A fused implementation. Tensors come as hidden [B,M], then kernel [M,O] and shared [O] of each head in turn. */
-export interface HeadsKernel {
-  /** [B,O] of each head. */
-  forward(inputs: readonly Tensor[]): Tensor[];
-  /** Gradients of all inputs, in their order, from those of the outputs. */
-  backward(inputs: readonly Tensor[], outputGradients: readonly Tensor[]): Tensor[];
-}
-
 const KERNEL_NAME = 'AffineHeads';
-const kernels = new Map<string, HeadsKernel>();
 
-/** Makes `kernel` serve whenever the TensorFlow.js backend of that name is in use. */
-export function registerHeadsKernel(backendName: string, kernel: HeadsKernel): void {
-  // A kernel of TensorFlow.js's own making, for its `customGrad` knows functions of one result alone.
+/** A kernel of TensorFlow.js's own making, for its `customGrad` knows functions of one result alone. */
+function requireKernel(backendName: string): void {
+  if (tf.getKernel(KERNEL_NAME, backendName)) return;
+  const inUse = () => kernelsInUse().heads as HeadsKernel;
   tf.registerKernel({
     kernelName: KERNEL_NAME,
     backendName,
-    kernelFunc: ({ inputs }) => kernel.forward(inputs as unknown as Tensor[]),
+    kernelFunc: ({ inputs }) => inUse().forward(inputs as unknown as Tensor[]),
   });
-  if (!tf.getGradient(KERNEL_NAME)) {
-    tf.registerGradient({
-      kernelName: KERNEL_NAME,
-      saveAllInputs: true,
-      gradFunc: (dy, saved) => {
-        // At once: what the functions below made when called would be gone after the first call.
-        const gradients = kernels.get(tf.getBackend())?.backward(saved, Array.isArray(dy) ? dy : [dy]) as Tensor[];
-        return gradients.map((gradient) => () => gradient) as unknown as Record<string, () => Tensor>;
-      },
-    });
-  }
-  kernels.set(backendName, kernel);
+  if (tf.getGradient(KERNEL_NAME)) return;
+  tf.registerGradient({
+    kernelName: KERNEL_NAME,
+    saveAllInputs: true,
+    gradFunc: (dy, saved) => {
+      // Here, not in the functions below: TensorFlow.js disposes all that each of them makes but its result.
+      const gradients = inUse().backward(saved, Array.isArray(dy) ? dy : [dy]);
+      return gradients.map((gradient) => () => gradient) as unknown as Record<string, () => Tensor>;
+    },
+  });
 }
 
 /**
  * @param hidden [B,M]
- * @returns [B,O] of each head. Differentiable in everything.
+ * @returns [B,O] of each head. Differentiable in everything; within a gradient of a gradient it is composed of ops on every
+ * engine, and differentiable as often as one likes.
  */
 export function affineHeads(hidden: Tensor2D, heads: readonly Head[]): Tensor2D[] {
   const flat = heads.map(({ kernel, shared }) => ({ kernel, shared: tf.reshape(shared, [shared.size]) as Tensor1D }));
@@ -55,9 +49,10 @@ export function affineHeads(hidden: Tensor2D, heads: readonly Head[]): Tensor2D[
       throw new Error(`a head of [${kernel.shape}] and ${shared.size} shared values can't follow [${hidden.shape}]`);
     }
   }
-  if (!kernels.has(tf.getBackend())) {
+  if (!kernelsInUse().heads || gradientDepth() > 1) {
     return flat.map(({ kernel, shared }) => tf.add(tf.matMul(hidden, kernel), shared) as Tensor2D);
   }
+  requireKernel(tf.getBackend());
   const inputs = [hidden, ...flat.flatMap(({ kernel, shared }) => [kernel, shared])];
   const outputs = tf.engine().runKernel(KERNEL_NAME, inputs as never, {}) as unknown as Tensor2D | Tensor2D[];
   return Array.isArray(outputs) ? outputs : [outputs];

@@ -1,78 +1,25 @@
 /** Adam and exponential moving averages: one pass over memory where the engine brings one, composed ops elsewhere. */
 import { type Tensor, type Tensor1D, tf } from '../tf.ts';
+import { type AdamHyperparameters, type AdamState, kernelsInUse, type Trained, type UpdateOptions } from './kernels.ts';
 
-export interface AdamHyperparameters {
-  learningRate: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  /** Number of this update, from 1: sets the bias corrections. */
-  step: number;
-}
-
-/** A parameter and its two moments. */
-export interface AdamState {
-  parameter: Tensor;
-  firstMoment: Tensor;
-  secondMoment: Tensor;
-}
-
-/** A parameter with its moments, its average where it has one, and its gradient where it is to be updated. */
-export interface Trained {
-  state: AdamState;
-  average?: Tensor;
-  gradient?: Tensor;
-}
-
-/**
- * What all parameters are updated with. `values` holds the same numbers on the device (`updateValues`), for engines that
- * record a step and repeat it with other values; `guard` is the loss: where it is not finite, such an engine changes
- * nothing.
- */
-export interface UpdateOptions {
-  hyperparameters: AdamHyperparameters;
-  /** average ← decay·average + (1−decay)·parameter */
-  decay: number;
-  values: Tensor1D;
-  guard: Tensor;
-}
-
-/** A fused implementation. Its functions own the state they are given: they may write in place or dispose it. */
-export interface OptimizerKernel {
-  adam(state: AdamState, gradient: Tensor, hyperparameters: AdamHyperparameters): AdamState;
-  /** average ← decay·average + (1−decay)·value */
-  ema(average: Tensor, value: Tensor, decay: number): Tensor;
-  /** Both over all parameters at once. */
-  updateAll?(parameters: readonly Trained[], options: UpdateOptions): Trained[];
-  /** Adam on some rows of a table [N,D]: `rows` [B] int32, gradient [B,D]; the other rows keep values and moments. */
-  updateRows?(table: AdamState, rows: Tensor1D, gradient: Tensor, options: UpdateOptions): AdamState;
-}
-
-const optimizerKernels = new Map<string, OptimizerKernel>();
-
-/** Makes `kernel` serve Adam and EMA whenever the TensorFlow.js backend of that name is in use. */
-export function registerOptimizerKernel(backendName: string, kernel: OptimizerKernel): void {
-  optimizerKernels.set(backendName, kernel);
-}
-
-const kernelInUse = () => optimizerKernels.get(tf.getBackend());
+export type { AdamHyperparameters, AdamState, OptimizerKernel, Trained, UpdateOptions } from './kernels.ts';
 
 /**
  * One Adam update (Kingma & Ba 2015, algorithm 1, ε outside the root as in PyTorch). Consumes `state`: use only what
  * is returned. The gradient is left alone.
  */
 export function adamUpdate(state: AdamState, gradient: Tensor, hyperparameters: AdamHyperparameters): AdamState {
-  return (kernelInUse()?.adam ?? referenceAdam)(state, gradient, hyperparameters);
+  return (kernelsInUse().optimizer?.adam ?? referenceAdam)(state, gradient, hyperparameters);
 }
 
 /** average ← decay·average + (1−decay)·value. Consumes `average`. */
 export function emaUpdate(average: Tensor, value: Tensor, decay: number): Tensor {
-  return (kernelInUse()?.ema ?? referenceEma)(average, value, decay);
+  return (kernelsInUse().optimizer?.ema ?? referenceEma)(average, value, decay);
 }
 
 /** Adam and averages over all parameters. Consumes states and averages; gradients are left alone. */
 export function updateAll(parameters: readonly Trained[], options: UpdateOptions): Trained[] {
-  const kernel = kernelInUse();
+  const kernel = kernelsInUse().optimizer;
   if (kernel?.updateAll) return kernel.updateAll(parameters, options);
   return parameters.map(({ state, average, gradient }) => {
     const updated = gradient ? adamUpdate(state, gradient, options.hyperparameters) : state;
@@ -88,7 +35,7 @@ export function updateAll(parameters: readonly Trained[], options: UpdateOptions
  * @param gradient [B,D]
  */
 export function updateRows(table: AdamState, rows: Tensor1D, gradient: Tensor, options: UpdateOptions): AdamState {
-  const kernel = kernelInUse();
+  const kernel = kernelsInUse().optimizer;
   if (kernel?.updateRows) return kernel.updateRows(table, rows, gradient, options);
   const part = (whole: Tensor) => tf.gather(whole, rows);
   const { parameter, firstMoment, secondMoment } = table;

@@ -3,8 +3,8 @@
 import type { View } from '../grid.ts';
 import type { Encoding } from '../models/encodings/encoding.ts';
 import type { Parameters } from '../models/parameters.ts';
-import type { FieldSpec, FieldWeights } from '../ops/field.ts';
-import { type Tensor2D, type Tensor3D, tf } from '../tf.ts';
+import { type FieldSpec, type FieldWeights, fieldsOf } from '../ops/field.ts';
+import { type Tensor, tf } from '../tf.ts';
 
 export interface DrawableField {
   encoding: Encoding;
@@ -19,16 +19,19 @@ export interface DrawableField {
 
 /** The number of fields, B. */
 export function fieldCount(field: DrawableField): number {
-  return field.weights.kernels[0].shape[0];
+  return fieldsOf(field.weights);
 }
 
 /** Fields first…first+count−1, as copies: dispose them with `disposeFields`. */
 export function selectFields(field: DrawableField, first: number, count = 1): DrawableField {
   const { kernels, biases } = field.weights;
-  const weights = {
-    kernels: kernels.map((kernel) => tf.slice(kernel, [first, 0, 0], [count, -1, -1]) as Tensor3D), // [count,I,O]
-    biases: biases.map((bias) => tf.slice(bias, [first, 0], [count, -1]) as Tensor2D), // [count,O]
+  const fields = fieldCount(field);
+  const select = <T extends Tensor>(tensor: T): T => {
+    const [own, ...rest] = tensor.shape;
+    if (own < fields) return tf.clone(tensor); // shared: [1,…]
+    return tf.slice(tensor, [first, ...rest.map(() => 0)], [count, ...rest]) as T; // [count,…]
   };
+  const weights = { kernels: kernels.map(select), biases: biases.map(select) };
   return { ...field, weights };
 }
 

@@ -5,9 +5,8 @@ import { dirname, join } from 'node:path';
 import util from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../src/engine/engine.ts';
-import { supplementUtil } from '../../src/engine/tensorflow/nodeUtil.ts';
 import { findPackage, loadAddon, PACKAGES } from '../../src/engine/tensorflow/package.ts';
-import { tensorflowEngine } from '../../src/engine/tensorflow/tensorflow.ts';
+import { supplementUtil, tensorflowEngine } from '../../src/engine/tensorflow/tensorflow.ts';
 import { UsageError } from '../../src/errors.ts';
 import { tf } from '../../src/tf.ts';
 

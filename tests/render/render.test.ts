@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../src/engine/engine.ts';
 import { fullView, type View } from '../../src/grid.ts';
 import { scaledCoordinates } from '../../src/models/encodings/none.ts';
-import { disposeFields, selectFields } from '../../src/render/drawableField.ts';
+import { disposeFields, fieldCount, selectFields } from '../../src/render/drawableField.ts';
 import {
   type RenderOptions,
   renderImage,
@@ -104,6 +104,29 @@ describe.each(availableEngines)('the renderer on engine %s', (engine) => {
       disposeFields(single);
     }
     disposeFields(field);
+  });
+
+  it('draws each field as it is drawn alone where fields share weights', async () => {
+    const field = randomField({ fields: 3 });
+    const { kernels, biases } = field.weights;
+    const shared = {
+      ...field,
+      weights: { kernels: kernels.map((kernel) => tf.slice(kernel, 0, 1)), biases },
+    };
+    expect(fieldCount(shared)).toBe(3);
+    const view = fullView(30, 20);
+    const together = await renderImagesFloat(shared, view);
+    expect(together).toHaveLength(3);
+    for (let b = 0; b < 3; b++) {
+      const single = selectFields(shared, b);
+      expect(fieldCount(single)).toBe(1);
+      expect(largestDifference((await renderImagesFloat(single, view))[0], together[b])).toBeLessThan(1e-6);
+      disposeFields(single);
+    }
+    const two = selectFields(shared, 1, 2);
+    expect(largestDifference((await renderImagesFloat(two, view))[1], together[2])).toBeLessThan(1e-6);
+    expect(largestDifference(together[1], together[2])).toBeGreaterThan(0.01);
+    for (const each of [two, shared, field]) disposeFields(each);
   });
 
   it('quantises to round(255·x) with x clamped to [0,1]', async () => {

@@ -98,10 +98,10 @@ const addN: NativeKernel = ({ addon, backend, inputs }) => {
   return info;
 };
 
-const zerosLike: NativeKernel = ({ backend, inputs: { x } }) => filled(backend, x, 0);
-const onesLike: NativeKernel = ({ backend, inputs: { x } }) => filled(backend, x, 1);
+const zerosLike: NativeKernel = ({ backend, inputs: { x } }) => fill(backend, x, 0);
+const onesLike: NativeKernel = ({ backend, inputs: { x } }) => fill(backend, x, 1);
 
-function filled(backend: KernelCall['backend'], like: TensorInfo, value: number): TensorInfo | undefined {
+function fill(backend: KernelCall['backend'], like: TensorInfo, value: number): TensorInfo | undefined {
   if (!isFloat(like)) return undefined;
   const { info, values } = backend.allocate(like.shape);
   values.fill(value);

@@ -1,10 +1,11 @@
-/** The fused field operation (native/kernels/field.h) behind the contract of src/ops/field.ts. */
+/** The fused field operation (native/kernels/field.h) behind the contract of src/ops/kernels.ts. */
 
-import { ACTIVATIONS, type FieldKernel, type FieldSpec, type FieldWeights } from '../../ops/field.ts';
+import { ACTIVATIONS, type FieldSpec, type FieldWeights } from '../../ops/fieldSpec.ts';
+import type { FieldKernel } from '../../ops/kernels.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
 import type { Addon } from './addon.ts';
 import type { NativeBackend } from './backend.ts';
-import { profiled } from './profile.ts';
+import { profile } from './profile.ts';
 
 const MODES = { forward: 0, loss: 1, gradients: 2 } as const;
 const MOST_LAYERS = 64;
@@ -48,7 +49,7 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
       const { fields, points, leading } = call(MODES.forward, spec, weights, features);
       const channels = spec.layers[spec.layers.length - 1].outputs;
       const { info, values } = backend.allocate([fields, points, channels]);
-      profiled('fieldForward', () => addon.field(...leading, null, values, null));
+      profile('fieldForward', () => addon.field(...leading, null, values, null));
       return adopt(info) as Tensor3D;
     },
 
@@ -56,7 +57,7 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
       const fields = weights.kernels[0].shape[0];
       const points = rowCount * xs.length;
       const { info, values } = backend.allocate([fields, points, spec.layers[spec.layers.length - 1].outputs]);
-      profiled('fieldForwardOnGrid', () =>
+      profile('fieldForwardOnGrid', () =>
         addon.fieldOnGrid(
           widthsOf(spec),
           spec.skipLayer ?? 0,
@@ -84,7 +85,7 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
       const [kernels, biases] = [allocateLike(weights.kernels), allocateLike(weights.biases)];
       const target = valuesOf(targets);
       const arrays = (parts: typeof kernels) => parts.map(({ values }) => values);
-      profiled('fieldLoss', () =>
+      profile('fieldLoss', () =>
         addon.field(...leading, target, null, losses.values, arrays(kernels), arrays(biases), null),
       );
       return {
@@ -100,7 +101,7 @@ export function createFieldKernel(addon: Addon, backend: NativeBackend): FieldKe
       const perField = wantFeatures ? backend.allocate([fields, ...features.shape.slice(-2)]) : null;
       const arrays = (parts: typeof kernels) => parts.map(({ values }) => values);
       const gradient = valuesOf(outputGradient);
-      profiled('fieldGradients', () =>
+      profile('fieldGradients', () =>
         addon.field(...leading, gradient, null, null, arrays(kernels), arrays(biases), perField?.values ?? null),
       );
       const result = {

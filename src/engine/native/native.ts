@@ -1,7 +1,5 @@
 import { messageOf, UsageError } from '../../errors.ts';
-import { registerFieldKernel } from '../../ops/field.ts';
-import { registerGridFeatureKernel } from '../../ops/gridFeatures.ts';
-import { registerOptimizerKernel } from '../../ops/optimizer.ts';
+import type { Kernels } from '../../ops/kernels.ts';
 import { tf } from '../../tf.ts';
 import type { Engine } from '../engine.ts';
 import { loadAddon } from './addon.ts';
@@ -17,6 +15,8 @@ import { PROFILING, printProfileAtExit } from './profile.ts';
 
 const REMEDY =
   'install a C++ compiler (Debian: apt-get install g++; macOS: xcode-select --install), then run: npm rebuild';
+
+let kernels: Kernels | undefined;
 
 /** The C++ engine of this package (native/): every core, the widest vectors the machine has. */
 export const nativeEngine: Engine = {
@@ -35,20 +35,23 @@ export const nativeEngine: Engine = {
     }
   },
   async start() {
-    register();
+    kernels ??= register();
     await tf.setBackend('native');
     await tf.ready();
+    return kernels;
   },
 };
 
-function register(): void {
-  if (tf.findBackendFactory('native')) return;
+/** Makes the backend known to TensorFlow.js, and the kernels that go with it. */
+function register(): Kernels {
   const { addon } = loadAddon();
   if (PROFILING) printProfileAtExit();
   const backend = createNativeBackend();
   registerKernels(addon, { ...elementwiseKernels, ...layoutKernels, ...productKernels });
   tf.registerBackend('native', () => backend as never);
-  registerFieldKernel('native', createFieldKernel(addon, backend));
-  registerGridFeatureKernel('native', createGridFeatureKernel(addon, backend));
-  registerOptimizerKernel('native', createOptimizerKernel(addon, backend));
+  return {
+    field: createFieldKernel(addon, backend),
+    gridFeatures: createGridFeatureKernel(addon, backend),
+    optimizer: createOptimizerKernel(addon, backend),
+  };
 }

@@ -1,14 +1,14 @@
 /** Adam and EMA as one pass over memory, in place (native/kernels/elementwise.h). */
 
-import type { OptimizerKernel } from '../../ops/optimizer.ts';
+import type { OptimizerKernel } from '../../ops/kernels.ts';
 import { type Tensor, tf } from '../../tf.ts';
 import type { Addon } from './addon.ts';
 import type { NativeBackend } from './backend.ts';
-import { profiled } from './profile.ts';
+import { profile } from './profile.ts';
 
 export function createOptimizerKernel(addon: Addon, backend: NativeBackend): OptimizerKernel {
   /** The tensor, or a copy in its place where its values are seen elsewhere: read out, cloned, or never this engine's. */
-  const writable = (tensor: Tensor): Tensor => {
+  const makeWritable = (tensor: Tensor): Tensor => {
     const current = backend.floats(tensor);
     if (backend.isExclusive(tensor)) return tensor;
     const { info, values } = backend.allocate(tensor.shape);
@@ -19,11 +19,11 @@ export function createOptimizerKernel(addon: Addon, backend: NativeBackend): Opt
   return {
     adam(state, gradient, { learningRate, beta1, beta2, epsilon, step }) {
       const [parameter, firstMoment, secondMoment] = [
-        writable(state.parameter),
-        writable(state.firstMoment),
-        writable(state.secondMoment),
+        makeWritable(state.parameter),
+        makeWritable(state.firstMoment),
+        makeWritable(state.secondMoment),
       ];
-      profiled('adam', () =>
+      profile('adam', () =>
         addon.adam(
           backend.floats(parameter),
           backend.floats(firstMoment),
@@ -40,8 +40,8 @@ export function createOptimizerKernel(addon: Addon, backend: NativeBackend): Opt
     },
 
     ema(average, value, decay) {
-      const next = writable(average);
-      profiled('ema', () => addon.ema(backend.floats(next), backend.floats(value), decay));
+      const next = makeWritable(average);
+      profile('ema', () => addon.ema(backend.floats(next), backend.floats(value), decay));
       return next;
     },
   };

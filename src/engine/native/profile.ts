@@ -14,7 +14,7 @@ const profiles = new Map<string, OpProfile>();
 export const PROFILING = process.env.CHLADNI_PROFILE_OPS === '1';
 
 /** Runs a native operation, timed where profiling is on. */
-export function profiled(op: string, work: () => void): void {
+export function profile(op: string, work: () => void): void {
   const start = PROFILING ? performance.now() : 0;
   work();
   if (PROFILING) recordCall(op, 'native', performance.now() - start);
@@ -22,10 +22,10 @@ export function profiled(op: string, work: () => void): void {
 
 export function recordCall(op: string, implementation: Implementation, milliseconds: number): void {
   const key = `${op} ${implementation}`;
-  const profile = profiles.get(key) ?? { op, implementation, calls: 0, milliseconds: 0 };
-  profiles.set(key, profile);
-  profile.calls++;
-  profile.milliseconds += milliseconds;
+  const entry = profiles.get(key) ?? { op, implementation, calls: 0, milliseconds: 0 };
+  profiles.set(key, entry);
+  entry.calls++;
+  entry.milliseconds += milliseconds;
 }
 
 /** What was recorded since the last `clearProfile`, the most time first. */

@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { tf } from '../../tf.ts';
 import type { Availability, Engine } from '../engine.ts';
 import { threadCount } from '../native/threads.ts';
-import { supplementUtil } from './nodeUtil.ts';
 import { findPackage, loadAddon, type TensorflowPackage, TensorflowProblem } from './package.ts';
 
 /** TensorFlow's C library (tfjs-node-gpu, else tfjs-node, if installed); no fused kernels: every op is one of its. */
@@ -27,6 +26,7 @@ export const tensorflowEngine: Engine = {
     }
     await tf.setBackend('tensorflow');
     await tf.ready();
+    return {};
   },
 };
 
@@ -51,4 +51,18 @@ function setDefaults(): void {
   env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   // Products of float32 in float32, as on every other engine, instead of TF32's 10 bits of mantissa.
   env.NVIDIA_TF32_OVERRIDE ??= '0';
+}
+
+/** What tfjs-node 4.22 calls of Node's `util` and newer versions of Node no longer have, or warn about. */
+const SUPPLEMENT = {
+  isArray: Array.isArray,
+  isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+};
+
+/**
+ * Gives `util` the two functions that tfjs-node's backend calls for every op: Node 22 prints a deprecation warning for
+ * them (DEP0044, DEP0051), Node 23 has no `isNullOrUndefined`, and no release of tfjs-node does without (tfjs#8609).
+ */
+export function supplementUtil(util: object = createRequire(import.meta.url)('node:util')): void {
+  Object.assign(util, SUPPLEMENT);
 }

@@ -17,5 +17,6 @@ export const wasmEngine: Engine = {
     await tf.ready();
     if (!kernelsReplaced) registerWasmKernels();
     kernelsReplaced = true;
+    return {};
   },
 };

@@ -1,6 +1,6 @@
 /** Activations in WGSL, on vectors of four (src/ops/fieldReference.ts has the formulas and their sources). */
-import type { Activation, FieldSpec } from '../../ops/field.ts';
 import { LEAKY_SLOPE } from '../../ops/fieldReference.ts';
+import type { Activation, FieldSpec } from '../../ops/fieldSpec.ts';
 
 /** A number as a WGSL literal. */
 export const literal = (value: number) => (Number.isInteger(value) ? `${value}.0` : `${Math.fround(value)}`);

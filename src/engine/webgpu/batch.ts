@@ -1,8 +1,7 @@
 /// <reference types="@webgpu/types" />
 /** What a training step is given, made on the device: Fourier features of a grid's pixels, colours of images. */
 
-import type { FourierGrid, GridFeatureKernel } from '../../ops/gridFeatures.ts';
-import type { ImageTableMaker } from '../../ops/imageTable.ts';
+import type { FourierGrid, GridFeatureKernel, ImageTableMaker } from '../../ops/kernels.ts';
 import { type Tensor1D, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
 import { spread } from './dispatch.ts';
@@ -61,7 +60,7 @@ export function createGridFeatureKernel(backend: WebgpuBackend): GridFeatureKern
     const features = backend.allocate([points, 2 * frequencies]);
     const [across, down] = spread(Math.ceil((points * frequencies) / 64), backend.device);
     const sizes = Uint32Array.of(grid.xs.length, frequencies, first, points, Number(pixels !== undefined), 64 * across);
-    const bound = [backend.uniforms(padded(sizes)), columns, rows, pixels ?? columns, features];
+    const bound = [backend.uniforms(padUniform(sizes)), columns, rows, pixels ?? columns, features];
     backend.run(gridKernel, bound, [across, down]);
     return tf.engine().makeTensorFromTensorInfo(features as never) as Tensor2D;
   };
@@ -143,7 +142,7 @@ export function createImageTableMaker(backend: WebgpuBackend): ImageTableMaker {
 }
 
 /** Uniform buffers come in multiples of 16 bytes. */
-function padded(values: Uint32Array): ArrayBuffer {
+function padUniform(values: Uint32Array): ArrayBuffer {
   const bytes = new ArrayBuffer(Math.ceil(values.byteLength / 16) * 16);
   new Uint32Array(bytes).set(values);
   return bytes;

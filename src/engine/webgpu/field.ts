@@ -1,6 +1,7 @@
-/** The fused field operation behind the contract of src/ops/field.ts: what runs over which tensors. */
+/** The fused field operation behind the contract of src/ops/kernels.ts: what runs over which tensors. */
 
-import type { FieldKernel, FieldSpec, FieldWeights } from '../../ops/field.ts';
+import type { FieldSpec, FieldWeights } from '../../ops/fieldSpec.ts';
+import type { FieldKernel } from '../../ops/kernels.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, type TensorInfo, tf } from '../../tf.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
 import { alongFields } from './dispatch.ts';
@@ -64,7 +65,7 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
     plans.set(spec, plan ?? 'none');
     return plan;
   };
-  const required = (spec: FieldSpec): Plan => {
+  const requirePlan = (spec: FieldSpec): Plan => {
     const plan = planOf(spec);
     if (!plan) throw new Error('the webgpu engine has no field kernel for this spec');
     return plan;
@@ -177,7 +178,7 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
     knownValue: ({ dataId }) => backend.tensorMap.get(dataId).values?.[0],
 
     forward(spec, weights, features) {
-      const plan = required(spec);
+      const plan = requirePlan(spec);
       const packed = pack(plan, weights);
       const result = forward(plan, packed, weights.kernels[0].shape[0], features);
       release(packed);
@@ -185,7 +186,7 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
     },
 
     lossAndGradients(spec, weights, features, targets) {
-      const plan = required(spec);
+      const plan = requirePlan(spec);
       const { mixed } = plan;
       const result = mixed ? mixed.run(weights, features, targets) : pass(plan, 'loss', weights, features, targets);
       const tensors = finish(plan, mixed?.unpack ?? plan.unpack, weights, result).map(adopt);
@@ -193,7 +194,7 @@ export function createFieldKernel(backend: WebgpuBackend, settings: FieldKernelS
     },
 
     gradients(spec, weights, features, outputGradient, wantFeatures) {
-      const plan = required(spec);
+      const plan = requirePlan(spec);
       const [fields, points] = outputGradient.shape;
       const ofFeatures = wantFeatures ? [backend.allocate([fields, points, plan.layout.features])] : [];
       const sums = pass(plan, 'gradients', weights, features, outputGradient, ofFeatures);

@@ -6,7 +6,7 @@
  * a thread; the output layer, which is narrow, in tiles of 64 rows, one a thread.
  */
 
-import type { FieldSpec } from '../../ops/field.ts';
+import type { FieldSpec } from '../../ops/fieldSpec.ts';
 import type { GpuKernel } from './backend.ts';
 import { ALONG, PLACE } from './dispatch.ts';
 import { SIZES } from './fieldChunks.ts';

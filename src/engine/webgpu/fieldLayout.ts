@@ -5,7 +5,7 @@
  * first layer, the hidden part's transpose [outputs, hidden], of 16 rows at least, which the backward pass reads as the
  * forward pass reads the kernel. Padding is zero. Packed gradients are the same without the transposes.
  */
-import { type FieldSpec, fieldDimensions } from '../../ops/field.ts';
+import { type FieldSpec, fieldDimensions } from '../../ops/fieldSpec.ts';
 
 /** Widths of hidden layers and of features are padded to this: the edge of every matrix unit, and two vectors of four. */
 export const WIDTH_UNIT = 16;

@@ -1,6 +1,6 @@
 /** Tensors of weights to packed weights (fieldLayout.ts), and sums of gradients back to tensors. */
 
-import type { FieldSpec } from '../../ops/field.ts';
+import type { FieldSpec } from '../../ops/fieldSpec.ts';
 import type { GpuKernel } from './backend.ts';
 import { ALONG, PLACE } from './dispatch.ts';
 import { SIZES } from './fieldChunks.ts';

@@ -6,7 +6,7 @@
  * four outputs each). Weights pass through workgroup memory some rows at a time. For training, activations and deltas go
  * to a workspace in memory, from which `fieldGradientShader` makes the gradients of the weights.
  */
-import type { FieldSpec } from '../../ops/field.ts';
+import type { FieldSpec } from '../../ops/fieldSpec.ts';
 import { activationFunctions, isPiecewiseLinear } from './activationShader.ts';
 import type { GpuKernel } from './backend.ts';
 import { SIZES } from './fieldChunks.ts';

@@ -1,6 +1,6 @@
-/** A hypernetwork's heads in a handful of dispatches (headsShader.ts), behind the contract of src/ops/heads.ts. */
+/** A hypernetwork's heads in a handful of dispatches (headsShader.ts), behind the contract of src/ops/kernels.ts. */
 
-import type { HeadsKernel } from '../../ops/heads.ts';
+import type { HeadsKernel } from '../../ops/kernels.ts';
 import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
 import type { WebgpuBackend } from './backend.ts';
 import { runs } from './fieldPacking.ts';

@@ -1,6 +1,6 @@
 /** The loss of a field in mixed precision, with its gradients: what runs over which tensors. */
 
-import type { FieldSpec, FieldWeights } from '../../ops/field.ts';
+import type { FieldSpec, FieldWeights } from '../../ops/fieldSpec.ts';
 import type { Tensor, TensorInfo } from '../../tf.ts';
 import type { WebgpuBackend } from './backend.ts';
 import { alongFields } from './dispatch.ts';

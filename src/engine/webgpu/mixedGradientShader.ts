@@ -6,7 +6,7 @@
  * points lie side by side. Blocks that share deltas are neighbours in a workgroup, so that its cache serves them. The bias's
  * gradient is one product more, with ones. Slices are added by fieldPacking.ts, in their order.
  */
-import type { FieldSpec } from '../../ops/field.ts';
+import type { FieldSpec } from '../../ops/fieldSpec.ts';
 import type { GpuKernel } from './backend.ts';
 import { SIZES } from './fieldChunks.ts';
 import { shapeKey, workspaceOf } from './fieldLayout.ts';

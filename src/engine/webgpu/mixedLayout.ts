@@ -2,7 +2,7 @@
  * How the kernels of mixed precision lay out memory. Whatever the matrix units read as 16 bits (weights, features,
  * activations, deltas) lies [channel][point] or in blocks of 16 × 16, so that every matrix but one is read along its rows.
  */
-import type { FieldSpec } from '../../ops/field.ts';
+import type { FieldSpec } from '../../ops/fieldSpec.ts';
 import type { AdapterDescription, SubgroupMatrixConfig } from './device.ts';
 import { type FieldLayout, fieldLayout, WIDTH_UNIT, workspaceOf } from './fieldLayout.ts';
 

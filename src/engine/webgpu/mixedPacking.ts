@@ -1,6 +1,6 @@
 /** Weights and features as the kernels of mixed precision read them (mixedLayout.ts). */
 
-import type { FieldSpec } from '../../ops/field.ts';
+import type { FieldSpec } from '../../ops/fieldSpec.ts';
 import type { GpuKernel } from './backend.ts';
 import { ALONG, PLACE } from './dispatch.ts';
 import { SIZES } from './fieldChunks.ts';

@@ -6,7 +6,7 @@
  * subgroup sums a block of matrices in its registers (c<row><column>, 32 bits), and puts them, some at a time, into a stage
  * of its own in workgroup memory, where its threads add the bias, activate and round, four points at a time.
  */
-import type { FieldSpec } from '../../ops/field.ts';
+import type { FieldSpec } from '../../ops/fieldSpec.ts';
 import { activationFunctions, isPiecewiseLinear } from './activationShader.ts';
 import type { GpuKernel } from './backend.ts';
 import { SIZES } from './fieldChunks.ts';

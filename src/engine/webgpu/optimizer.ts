@@ -3,14 +3,8 @@
  * on, as do their moments, their averages and, gathered there, their gradients.
  */
 
-import {
-  type AdamState,
-  type OptimizerKernel,
-  referenceAdam,
-  referenceEma,
-  type Trained,
-  type UpdateOptions,
-} from '../../ops/optimizer.ts';
+import type { AdamState, OptimizerKernel, Trained, UpdateOptions } from '../../ops/kernels.ts';
+import { referenceAdam, referenceEma } from '../../ops/optimizer.ts';
 import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
 import { type Arena, arenaLayout, gatherKernels, moveToArena } from './arena.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
@@ -105,7 +99,7 @@ export function createOptimizerKernel(backend: WebgpuBackend, settings: { mostVa
   };
 
   /** The tensor, or a copy in its place where its values are seen elsewhere. */
-  const exclusive = (tensor: Tensor): Tensor => {
+  const makeExclusive = (tensor: Tensor): Tensor => {
     if (backend.isExclusive(tensor)) return tensor;
     requireNoRecording();
     const copy = tf.add(tensor, 0);
@@ -114,7 +108,7 @@ export function createOptimizerKernel(backend: WebgpuBackend, settings: { mostVa
   };
 
   /** Where these tensors lie side by side already, in this order. */
-  const known = (columns: readonly Tensor[][]): Together | undefined => {
+  const findTogether = (columns: readonly Tensor[][]): Together | undefined => {
     const group = groups.get(columns[0][0]);
     const same = group && columns.every((column, c) => column.every((tensor, i) => tensor === group.members[c][i]));
     return same && columns.flat().every((tensor) => backend.isExclusive(tensor)) ? group : undefined;
@@ -158,7 +152,7 @@ export function createOptimizerKernel(backend: WebgpuBackend, settings: { mostVa
       parameters.map(({ state }) => state.secondMoment),
       ...(averaged ? [parameters.map(({ average }) => average as Tensor)] : []),
     ];
-    const group = known(columns) ?? gather(columns);
+    const group = findTogether(columns) ?? gather(columns);
     const [parameterArena, first, second, averages] = group.arenas;
     const gradients = parameters.flatMap(({ gradient }) => (gradient ? [gradient] : []));
     const steps = gradients.length > 0 ? gatherSteps(gradients.map(({ size }) => size).join(' ')) : [];
@@ -207,7 +201,11 @@ export function createOptimizerKernel(backend: WebgpuBackend, settings: { mostVa
     },
 
     updateRows(table, rows, gradient, { values, guard }: UpdateOptions): AdamState {
-      const parts = [exclusive(table.parameter), exclusive(table.firstMoment), exclusive(table.secondMoment)];
+      const parts = [
+        makeExclusive(table.parameter),
+        makeExclusive(table.firstMoment),
+        makeExclusive(table.secondMoment),
+      ];
       const [count, width] = gradient.shape as [number, number];
       const shape = backend.uniforms(Uint32Array.of(count, width, 0, 0).buffer);
       const bound: TensorInfo[] = [values, guard, rows, gradient, ...parts];

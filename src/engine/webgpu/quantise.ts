@@ -1,6 +1,6 @@
 /** Four colours a word; the last word tells whether one was not a number. */
 
-import type { Quantiser } from '../../ops/quantise.ts';
+import type { Quantiser } from '../../ops/kernels.ts';
 import { tf } from '../../tf.ts';
 import type { GpuKernel, WebgpuBackend } from './backend.ts';
 import { spread } from './dispatch.ts';

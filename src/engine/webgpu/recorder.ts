@@ -6,7 +6,7 @@
  * uniforms and uploaded constants keep a buffer each, since what was written into them is not written again.
  */
 
-import type { Recorder } from '../../ops/recording.ts';
+import type { Recorder } from '../../ops/kernels.ts';
 import { type Tensor, tf } from '../../tf.ts';
 import type { BufferManager, WebgpuBackend } from './backend.ts';
 

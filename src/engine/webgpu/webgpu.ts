@@ -1,11 +1,5 @@
 import { messageOf } from '../../errors.ts';
-import { registerFieldKernel } from '../../ops/field.ts';
-import { registerGridFeatureKernel } from '../../ops/gridFeatures.ts';
-import { registerHeadsKernel } from '../../ops/heads.ts';
-import { registerImageTable } from '../../ops/imageTable.ts';
-import { registerOptimizerKernel } from '../../ops/optimizer.ts';
-import { registerQuantiser } from '../../ops/quantise.ts';
-import { registerRecorder } from '../../ops/recording.ts';
+import type { Kernels } from '../../ops/kernels.ts';
 import { tf } from '../../tf.ts';
 import type { Engine } from '../engine.ts';
 import { createWebgpuBackend, type WebgpuBackend } from './backend.ts';
@@ -19,7 +13,7 @@ import { createOptimizerKernel } from './optimizer.ts';
 import { createQuantiser } from './quantise.ts';
 import { createRecorder } from './recorder.ts';
 
-let backend: WebgpuBackend | undefined;
+let started: { backend: WebgpuBackend; kernels: Kernels } | undefined;
 
 /** Any GPU with a Vulkan, Metal or Direct3D 12 driver (npm `webgpu`, Dawn). */
 export const webgpuEngine: Engine = {
@@ -43,32 +37,35 @@ export const webgpuEngine: Engine = {
     }
   },
   async start() {
-    backend ??= await open();
+    started ??= await open();
     await tf.setBackend('webgpu');
     await tf.ready();
+    return started.kernels;
   },
-  device: () => backend?.opened.description.name ?? 'not started',
+  device: () => started?.backend.opened.description.name ?? 'not started',
 };
 
 /** The device of the running engine. @throws Error where it has not been started. */
 export function webgpuDevice(): GPUDevice {
-  if (!backend) throw new Error('the webgpu engine has not been started');
-  return backend.device;
+  if (!started) throw new Error('the webgpu engine has not been started');
+  return started.backend.device;
 }
 
-async function open(): Promise<WebgpuBackend> {
-  const made = createWebgpuBackend(await openDevice());
+async function open(): Promise<NonNullable<typeof started>> {
+  const backend = createWebgpuBackend(await openDevice());
   // Loading TensorFlow.js's backend registered it on a device of its own choice, which is not opened yet.
   if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
-  tf.registerBackend('webgpu', () => made as never, 3);
-  registerMatmul(made);
-  registerElementwise(made);
-  registerFieldKernel('webgpu', createFieldKernel(made));
-  registerQuantiser('webgpu', createQuantiser(made));
-  registerHeadsKernel('webgpu', createHeadsKernel(made));
-  registerOptimizerKernel('webgpu', createOptimizerKernel(made));
-  registerGridFeatureKernel('webgpu', createGridFeatureKernel(made));
-  registerImageTable('webgpu', createImageTableMaker(made));
-  registerRecorder('webgpu', createRecorder(made));
-  return made;
+  tf.registerBackend('webgpu', () => backend as never, 3);
+  registerMatmul(backend);
+  registerElementwise(backend);
+  const kernels = {
+    field: createFieldKernel(backend),
+    heads: createHeadsKernel(backend),
+    gridFeatures: createGridFeatureKernel(backend),
+    imageTable: createImageTableMaker(backend),
+    optimizer: createOptimizerKernel(backend),
+    quantise: createQuantiser(backend),
+    record: createRecorder(backend),
+  };
+  return { backend, kernels };
 }
