@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { densityCoverage, expectedCoverage } from '../../src/metrics/densityCoverage.ts';
-import { kernelDistance } from '../../src/metrics/kernelDistance.ts';
+import { densityCoverage, expectedCoverage } from '../../src/metrics/coverage.ts';
+import { kernelDistance } from '../../src/metrics/kid.ts';
 import { RANDOM_FEATURES, randomFeatures } from '../../src/metrics/randomFeatures.ts';
 import { balancedSplits } from '../../src/metrics/signal/halfSamples.ts';
 import { studentQuantile } from '../../src/metrics/signal/jackknife.ts';
 import { expand, laplacianPyramid, reduce } from '../../src/metrics/signal/laplacianPyramid.ts';
 import {
+  debiasedSlicedDistance,
   hasPatches,
   pyramidPatches,
   slicedFloor,
-  slicedInterval,
   slicedWasserstein,
 } from '../../src/metrics/slicedWasserstein.ts';
 import { Random } from '../../src/random.ts';
@@ -299,19 +299,26 @@ describe('slicedWasserstein', () => {
     }
   });
 
-  it('has intervals that cover the distance of what the sets were drawn from, 0 too', () => {
+  it('is debiased, and has intervals that cover the distance of what the sets were drawn from, 0 too', () => {
     for (const shared of [0.2, 0]) {
       const [truth, repetitions] = [expected(shared), 25];
-      let [covered, lower] = [0, 0];
+      let [covered, lower, values, debiased] = [0, 0, 0, 0];
       for (let repetition = 0; repetition < repetitions; repetition++) {
         const [a, b] = [patchesOf(800, shared, 100 + 2 * repetition), patchesOf(800, 0, 101 + 2 * repetition)];
-        const [low, high] = slicedInterval(slicedWasserstein(level(a, 800), level(b, 800), directions(), 5));
+        const distance = slicedWasserstein(level(a, 800), level(b, 800), directions(), 5);
+        const { value, interval } = debiasedSlicedDistance(distance);
+        const [low, high] = interval;
+        expect(low <= value && value <= distance.value && distance.value <= high).toBe(true);
+        values += distance.value / repetitions;
+        debiased += value / repetitions;
         covered += Number(low <= truth && truth <= high);
         lower += Number(low > 0);
       }
       expect(covered / repetitions).toBeGreaterThanOrEqual(0.9);
       // Where there is a difference, it shows.
       if (shared > 0) expect(lower).toBe(repetitions);
+      expect(values).toBeGreaterThan(truth);
+      expect(Math.abs(debiased - truth)).toBeLessThan(0.2 * (values - truth));
     }
   });
 });
