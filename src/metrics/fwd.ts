@@ -36,9 +36,9 @@ export const fwd: Metric = {
       reads: 'Fréchet distance of Haar packets, its bias taken off; 0 is equal',
     },
     fwd: {
-      label: 'FWD of the sets as they are',
+      label: 'Raw FWD',
       better: 'low',
-      reads: 'as published: biased upwards, so never 0',
+      reads: 'of the sets as they are, as papers report it: never 0',
       role: 'supporting',
       against: { key: 'fwd_floor', label: 'halves' },
     },

@@ -21,10 +21,10 @@ export const spectrum: Metric = {
       reads: 'distance of the spectra over all rings, sampling taken off; 0 is equal',
     },
     lsd: {
-      label: 'LSD of the sets as they are',
+      label: 'Raw LSD',
       unit: 'dB',
       better: 'low',
-      reads: 'as published: with what sampling adds, so never 0',
+      reads: 'of the sets as they are, as papers report it: never 0',
       role: 'supporting',
       against: { key: 'lsd_floor', label: 'halves' },
     },

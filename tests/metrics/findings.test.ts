@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { sampleFindings, sampleSpectraSection } from '../../src/eval/report/reportSpectra.ts';
+import { sampleFindings, sampleHeadline, sampleSpectraSection } from '../../src/eval/report/reportSpectra.ts';
 import { betterText, byRole, declare, findingsOf, holds } from '../../src/metrics/findings.ts';
 import { evaluateImageSets } from '../../src/metrics/imageSets.ts';
 import { PAIRED_NUMBERS, PairedImages } from '../../src/metrics/pairedImages.ts';
@@ -10,10 +10,8 @@ import type { EvaluationResult } from '../../src/metrics/result.ts';
 import { Random } from '../../src/random.ts';
 import { parseJson } from '../../src/run/evaluations.ts';
 
-/** `eval/samples.json` as version 0.1.0 wrote it, of a quickstart of 300 steps; without its rings. */
-const earlier = parseJson(
-  readFileSync(join(import.meta.dirname, 'samplesOfVersion0.1.json'), 'utf8'),
-) as EvaluationResult;
+/** `eval/samples.json` as it was written before it had findings, of a quickstart of 300 steps; without its rings. */
+const earlier = parseJson(readFileSync(join(import.meta.dirname, 'earlierSamples.json'), 'utf8')) as EvaluationResult;
 
 describe('findingsOf', () => {
   it('tells those of earlier versions from their names: the longest key that a name begins with', () => {
@@ -110,8 +108,8 @@ describe('the report', () => {
     const rows = [...page.matchAll(/<tr><td>(.*?)<\/td><td>(.*?)<\/td>/g)].map(([, label, value]) => [label, value]);
     expect(rows).toEqual(
       expect.arrayContaining([
-        ['LSD of the sets as they are (dB)', '12.7'],
-        ['FWD of the sets as they are', '1.07'],
+        ['Raw LSD (dB)', '12.7'],
+        ['Raw FWD', '1.07'],
         ['Coverage', '0.712'],
       ]),
     );
@@ -119,6 +117,18 @@ describe('the report', () => {
     expect(page).toContain('0.969 (equal sets)');
     expect(page).not.toMatch(/undefined|NaN/);
     expect(sampleFindings(earlier)).toHaveLength(Object.keys(earlier.metrics).length - 2);
+  });
+
+  it('has FWD among its first numbers, without its bias where that is known', () => {
+    const [finding] = sampleFindings(earlier).filter(({ key }) => key === 'fwd');
+    expect(sampleHeadline(earlier)).toEqual([
+      { value: '1.07', unit: undefined, label: 'Raw FWD of samples, lower is better' },
+    ]);
+    const debiased = { ...finding, key: 'fwd_debiased', label: 'FWD', value: 1.05 };
+    expect(sampleHeadline({ ...earlier, findings: [finding, debiased] })).toMatchObject([
+      { value: '1.05', label: 'FWD of samples, lower is better' },
+    ]);
+    expect(sampleHeadline({ protocol: '', metrics: {} })).toEqual([]);
   });
 });
 

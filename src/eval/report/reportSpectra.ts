@@ -4,7 +4,7 @@ import { html, type Markup } from '../../figures/html.ts';
 import { type LinePlot, PALETTE } from '../../figures/plot.ts';
 import { formatNumber } from '../../figures/plotScale.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
-import { byRole, declare, findingsOf } from '../../metrics/findings.ts';
+import { betterText, byRole, declare, findingsOf } from '../../metrics/findings.ts';
 import { declaredNumbers } from '../../metrics/registry.ts';
 import type { EvaluationResult, Finding } from '../../metrics/result.ts';
 import type { SpectralBand } from '../../metrics/setSpectra.ts';
@@ -20,6 +20,16 @@ export interface SampleSpectraData {
 /** Of `eval/samples.json`, earlier versions' too. */
 export function sampleFindings(samples: EvaluationResult): Finding[] {
   return findingsOf(samples, declaredNumbers(), 'samples_');
+}
+
+/** What a report's first lines say of samples: their FWD, without its bias where that could be taken off. */
+export function sampleHeadline(samples: EvaluationResult): { value: string; unit?: string; label: string }[] {
+  const findings = sampleFindings(samples);
+  const first = ['fwd_debiased', 'fwd'].flatMap((key) => findings.find((finding) => finding.key === key) ?? [])[0];
+  if (!first) return [];
+  return [
+    { value: formatNumber(first.value), unit: first.unit, label: `${first.label} of samples, ${betterText(first)}` },
+  ];
 }
 
 export function sampleSpectraSection({ samples, scaleConsistency }: SampleSpectraData): Markup {
@@ -47,7 +57,7 @@ ${responsivePlot(differencePlot(rings))}
 <thead><tr><th>Measure</th><th>Value</th><th>95 % interval</th><th>Better</th><th>Compare with</th><th style="text-align: left">Reads as</th></tr></thead>
 <tbody>${findings.map(tableRow)}</tbody>
 </table></div>
-<figcaption>Reference: the training images. Distances of finite sets lie too high; LSD, FWD and SWD have what sampling adds taken off, and so have their intervals. Of the sets as they are, they are what papers report: compare these with halves, the same distance between halves of the training images, mean over several splits, which is what sampling alone gives sets half as large. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
+<figcaption>Reference: the training images. Distances of finite sets lie too high; LSD, FWD and SWD have what sampling adds taken off, as their intervals have. Raw, they are what papers report, to be compared with halves: the same between halves of the training images, mean over several splits, which is what sampling alone gives sets half as large. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
 </figure>
 </section>`;
 }

@@ -194,15 +194,15 @@ describe('renderReport', () => {
     expect(rows).toEqual(
       expect.arrayContaining([
         'LSD (dB)',
-        'LSD of the sets as they are (dB)',
-        'FWD of the sets as they are',
+        'Raw LSD (dB)',
+        'Raw FWD',
         'SWD (×10³)',
         'Density',
         'Scale consistency (dB)',
       ]),
     );
     // What decides comes first, and says which way is better.
-    expect(rows.indexOf('LSD (dB)')).toBeLessThan(rows.indexOf('LSD of the sets as they are (dB)'));
+    expect(rows.indexOf('LSD (dB)')).toBeLessThan(rows.indexOf('Raw LSD (dB)'));
     expect(page).toMatch(/<td>Coverage<\/td>.*?<td>higher<\/td>.*?\(equal sets\)/);
     expect(page).toContain('Power of samples over training images');
   });
