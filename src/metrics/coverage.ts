@@ -9,8 +9,8 @@
  */
 import { type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
 import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
-import { type Interval, meanOf } from './signal/bootstrap.ts';
-import { type Estimate, twoSampleInterval } from './signal/jackknife.ts';
+import { meanOf } from './signal/bootstrap.ts';
+import { type Estimate, type Interval, twoSampleInterval } from './signal/jackknife.ts';
 
 /** Neighbours whose distance is a ball's radius, where there are so many images. */
 const NEIGHBOURS = 5;

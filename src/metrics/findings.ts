@@ -1,7 +1,7 @@
 /** Findings: from what metrics find, and from the names in files that earlier versions wrote. */
 import type { Found, Metric, Numbers } from './metric.ts';
 import { type About, type EvaluationResult, type Finding, ROLES } from './result.ts';
-import type { Interval } from './signal/bootstrap.ts';
+import type { Interval } from './signal/jackknife.ts';
 
 /** Declared numbers by key, each with its metric's name. */
 export type Declared = ReadonlyMap<string, About & { metric: string }>;

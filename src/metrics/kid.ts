@@ -6,8 +6,7 @@
  */
 import type { Metric } from './metric.ts';
 import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
-import type { Interval } from './signal/bootstrap.ts';
-import { twoSampleInterval } from './signal/jackknife.ts';
+import { type Interval, twoSampleInterval } from './signal/jackknife.ts';
 
 export const kid: Metric = {
   name: 'kid',

@@ -4,8 +4,8 @@
  */
 import { Random } from '../random.ts';
 import type { About, BandEntry } from './result.ts';
-import type { Interval } from './signal/bootstrap.ts';
 import type { ImageStack } from './signal/imageStack.ts';
+import type { Interval } from './signal/jackknife.ts';
 
 export interface Metric<Input = ImageSets> {
   /** What users ask for it by, and what its draws are keyed by: `fwd`. */

@@ -19,13 +19,12 @@ import { type BandPartition, octavePartition, ringPartition } from './signal/ban
 import {
   bootstrapInterval,
   FEWEST_RESAMPLED,
-  type Interval,
   meanInterval,
   meanOf,
   resampledMeans,
   withoutUnknown,
 } from './signal/bootstrap.ts';
-import { jackknifeInterval, leftOutMeans } from './signal/jackknife.ts';
+import { type Interval, jackknifeInterval, leftOutMeans } from './signal/jackknife.ts';
 import { similarityScales, ssim } from './ssim.ts';
 
 /** What is measured of pairs, by key. */

@@ -1,6 +1,6 @@
 /** What an evaluation says: protocol, flat numbers with their intervals, the same as findings, numbers of bands. */
 import type { Band } from './signal/bands.ts';
-import type { Interval } from './signal/bootstrap.ts';
+import type { Interval } from './signal/jackknife.ts';
 
 /** A band's edges and modes, and numbers about it. */
 export type BandEntry = Band & Record<string, number | string>;

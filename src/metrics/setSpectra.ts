@@ -1,8 +1,9 @@
 /** The power spectra of two sets of images, side by side: rings, octaves, distance, floor, slopes, all with intervals. */
 import type { Random } from '../random.ts';
 import { type Band, octavePartition, ringPartition } from './signal/bands.ts';
-import { bootstrapInterval, FEWEST_RESAMPLED, type Interval, resampledMeans } from './signal/bootstrap.ts';
+import { bootstrapInterval, FEWEST_RESAMPLED, resampledMeans } from './signal/bootstrap.ts';
 import { type ImageStack, roundingPower } from './signal/imageStack.ts';
+import type { Interval } from './signal/jackknife.ts';
 import {
   columnMeans,
   comparableBands,

@@ -5,8 +5,9 @@ import { evaluateImageSets } from '../../src/metrics/imageSets.ts';
 import { PairedImages } from '../../src/metrics/pairedImages.ts';
 import { metricNames } from '../../src/metrics/registry.ts';
 import type { EvaluationResult } from '../../src/metrics/result.ts';
-import { bootstrapInterval, type Interval, meanInterval, meanOf } from '../../src/metrics/signal/bootstrap.ts';
+import { bootstrapInterval, meanInterval, meanOf } from '../../src/metrics/signal/bootstrap.ts';
 import { imageOf } from '../../src/metrics/signal/imageStack.ts';
+import type { Interval } from '../../src/metrics/signal/jackknife.ts';
 import { Random } from '../../src/random.ts';
 
 /** Kinds of sets that distances find hard: noise, smooth, a few images with all the energy, copies, flat ones. */

@@ -5,10 +5,9 @@
  * replacement, the statistic is computed anew, and the middle 95 % of its values are the interval.
  */
 import type { Random } from '../../random.ts';
-import { jackknifeInterval, leftOutMeans } from './jackknife.ts';
+import { type Interval, jackknifeInterval, leftOutMeans } from './jackknife.ts';
 
-/** [low, high]. */
-export type Interval = readonly [low: number, high: number];
+export type { Interval };
 
 /** Resamples per interval: the ends of a 95 % interval then stand on 10 values each. */
 export const REPLICATES = 400;

@@ -7,8 +7,8 @@
  */
 import type { Random } from '../../random.ts';
 import type { Band } from './bands.ts';
-import { bootstrapInterval, type Interval } from './bootstrap.ts';
-import type { Estimate } from './jackknife.ts';
+import { bootstrapInterval } from './bootstrap.ts';
+import type { Estimate, Interval } from './jackknife.ts';
 
 /** Mean powers of two sets, per band. */
 export interface PowerPair {
