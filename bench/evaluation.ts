@@ -7,7 +7,8 @@
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { powerLawField } from '../src/eval/noise/theory/syntheticField.ts';
-import { evaluateImageSets, SET_METRICS, type SetMetric } from '../src/metrics/imageSets.ts';
+import { evaluateImageSets } from '../src/metrics/imageSets.ts';
+import { metricNames } from '../src/metrics/registry.ts';
 import { Random } from '../src/random.ts';
 
 const SIZE = 64;
@@ -32,7 +33,7 @@ function images(count: number, seed: number) {
 }
 
 /** Wall-clock seconds, and those of the processor: on a busy machine the second says what an idle one would take. */
-function secondsOf(metrics: readonly SetMetric[], count: number): { wall: number; text: string } {
+function secondsOf(metrics: readonly string[], count: number): { wall: number; text: string } {
   const [generated, reference] = [images(count, 1), images(count, 2)];
   const [start, before] = [performance.now(), process.cpuUsage()];
   evaluateImageSets(generated, reference, { metrics });
@@ -46,8 +47,8 @@ export function benchEvaluation(): number {
   console.log(
     `${cpus()[0]?.model.trim()}, Node ${process.version}; ${SIZE}×${SIZE} RGB, as many generated as reference`,
   );
-  secondsOf(SET_METRICS, 20); // compiles
-  for (const metric of SET_METRICS) {
+  secondsOf(metricNames(), 20); // compiles
+  for (const metric of metricNames()) {
     console.log(`${metric.padEnd(10)} 1,000 images a side: ${secondsOf([metric], 1000).text}`);
   }
   const { wall, text } = secondsOf(['spectrum', 'fwd'], 10_000);

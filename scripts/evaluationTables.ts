@@ -1,6 +1,7 @@
 /** Evaluations as tables for the terminal: numbers by name, one row per band in cycles per image. */
 
 import type { RunEvaluation } from '../src/eval/run/evaluateRun.ts';
+import { betterText, byRole } from '../src/metrics/findings.ts';
 import { psnrMetricName } from '../src/metrics/pairedImages.ts';
 import type { BandEntry, EvaluationResult } from '../src/metrics/result.ts';
 
@@ -58,17 +59,24 @@ export function printSpectra(bands: readonly BandEntry[] = []): void {
   ]);
 }
 
-/** Of one band, `dc`, `corner` or an octave: the tables of bands are there for these. */
-const BAND_METRIC = /(^|_)(delta|mse|fvu|snr|transfer|power_ratio|frc)_(dc|corner|[\d.]+-[\d.]+)_n/;
-
-/** Every metric that no table of bands shows, with its interval. */
-export function printNumbers({ metrics, intervals = {} }: EvaluationResult): void {
-  const shown = Object.keys(metrics).filter((name) => !BAND_METRIC.test(name));
-  const width = Math.max(...shown.map((name) => name.length));
-  for (const name of shown) {
-    const interval = intervals[name] ? `  [${intervals[name].map(text).join(', ')}]` : '';
-    console.log(`  ${name.padEnd(width)}  ${text(metrics[name])}${interval}`);
+/**
+ * Every number that no table of bands shows, with its interval, which way is better and what to read it against: those that
+ * decide first, the numbers of images last.
+ */
+export function printNumbers({ metrics, findings = [] }: EvaluationResult): void {
+  const found = new Set(findings.map(({ name }) => name));
+  const others = Object.keys(metrics).filter((name) => !found.has(name));
+  const shown = byRole(findings.filter(({ band }) => band === undefined));
+  const width = Math.max(0, ...[...shown.map(({ name }) => name), ...others].map((name) => name.length));
+  for (const finding of shown) {
+    const { name, value, interval, against } = finding;
+    const range = interval ? `[${interval.map(text).join(', ')}]` : '';
+    const reading = [betterText(finding), against && `${against.label}: ${text(against.value)}`].filter(Boolean);
+    console.log(
+      `  ${name.padEnd(width)}  ${text(value).padEnd(8)}  ${range.padEnd(18)}  ${reading.join('; ')}`.trimEnd(),
+    );
   }
+  for (const name of others) console.log(`  ${name.padEnd(width)}  ${text(metrics[name])}`);
 }
 
 function numberOf({ metrics, intervals }: EvaluationResult, name: string, label: string, unit: string): string {

@@ -2,7 +2,7 @@
 import { UsageError } from './errors.ts';
 
 export class Registry<Part extends object> {
-  private readonly added = new Map<string, Part>();
+  private readonly added = new Map<string, { part: Part; origin: string }>();
 
   /** @param what the parts are, in the singular: `encoding`. */
   constructor(
@@ -12,7 +12,8 @@ export class Registry<Part extends object> {
 
   /** All parts by name, those of the project first. */
   all(): [name: string, part: Part][] {
-    return [...Object.entries(this.builtIn), ...this.added];
+    const added = [...this.added].map(([name, { part }]): [string, Part] => [name, part]);
+    return [...Object.entries(this.builtIn), ...added];
   }
 
   names(): string[] {
@@ -21,25 +22,22 @@ export class Registry<Part extends object> {
 
   /** @throws UsageError where there is none of that name, naming those that there are. */
   get(name: string): Part {
-    const part = Object.hasOwn(this.builtIn, name) ? this.builtIn[name] : this.added.get(name);
+    const part = Object.hasOwn(this.builtIn, name) ? this.builtIn[name] : this.added.get(name)?.part;
     if (part) return part;
     throw new UsageError(`${this.what} "${name}" is unknown; choose one of ${this.names().join(', ')}`);
   }
 
   /**
-   * Adds a plugin's part. What the same plugin added before, it may replace: a plugin that is loaded again is the same.
+   * Adds a part, or puts it in place of what the same origin added under that name before.
    *
-   * @param origin the plugin's path: parts of two plugins can't share a name.
-   * @throws UsageError where the name is taken.
+   * @param origin who adds it: the path of a plugin.
+   * @throws UsageError where the name is another's.
    */
   add(name: string, part: Part, origin: string): void {
-    const owner = Object.hasOwn(this.builtIn, name) ? 'the project itself' : this.owners.get(name);
+    const owner = Object.hasOwn(this.builtIn, name) ? 'the project itself' : this.added.get(name)?.origin;
     if (owner !== undefined && owner !== origin) {
       throw new UsageError(`${origin}: ${this.what} "${name}" is taken by ${owner}; give it another name`);
     }
-    this.owners.set(name, origin);
-    this.added.set(name, part);
+    this.added.set(name, { part, origin });
   }
-
-  private readonly owners = new Map<string, string>();
 }

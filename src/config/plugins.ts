@@ -11,6 +11,8 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { messageOf, UsageError } from '../errors.ts';
 import { hasCode } from '../files/fileErrors.ts';
+import type { Metric } from '../metrics/metric.ts';
+import { addMetric } from '../metrics/registry.ts';
 import { type ConditionerKind, defineConditioner, requireLatents } from '../models/conditioners/conditioner.ts';
 import { CONDITIONERS } from '../models/conditioners/registry.ts';
 import { defineEncoding, type EncodingKind } from '../models/encodings/encoding.ts';
@@ -27,7 +29,6 @@ import { OBJECTIVES } from '../objectives/registry.ts';
 import { fieldForward, fieldLoss } from '../ops/field.ts';
 import { affineHeads } from '../ops/heads.ts';
 import { Random } from '../random.ts';
-import type { Registry } from '../registry.ts';
 import { tf } from '../tf.ts';
 
 /** What a plugin is made of: TensorFlow.js, zod, and the functions that the project's own parts are written with. */
@@ -66,15 +67,18 @@ export interface Plugin {
   conditioners?: Record<string, ConditionerKind>;
   objectives?: Record<string, ObjectiveKind>;
   priors?: Record<string, Prior>;
+  metrics?: Record<string, Metric>;
 }
 
 /** Where each kind of part goes. */
-const REGISTRIES: { [Kind in keyof Plugin]-?: Registry<NonNullable<Plugin[Kind]>[string]> } = {
-  encodings: ENCODINGS,
-  conditioners: CONDITIONERS,
-  objectives: OBJECTIVES,
-  priors: PRIORS,
-};
+const ADD: { [Kind in keyof Plugin]-?: (name: string, part: NonNullable<Plugin[Kind]>[string], path: string) => void } =
+  {
+    encodings: (...part) => ENCODINGS.add(...part),
+    conditioners: (...part) => CONDITIONERS.add(...part),
+    objectives: (...part) => OBJECTIVES.add(...part),
+    priors: (...part) => PRIORS.add(...part),
+    metrics: (_, metric, path) => addMetric(metric, path),
+  };
 
 /** SHA-256 of the loaded plugins' files, by absolute path. */
 const loaded = new Map<string, string>();
@@ -128,10 +132,10 @@ async function importModule(url: string): Promise<{ default?: unknown }> {
 
 function register(plugin: Plugin, path: string): void {
   for (const [kind, parts] of Object.entries(plugin)) {
-    if (!Object.hasOwn(REGISTRIES, kind)) {
-      throw new UsageError(`plugin ${path}: "${kind}" is none of ${Object.keys(REGISTRIES).join(', ')}`);
+    if (!Object.hasOwn(ADD, kind)) {
+      throw new UsageError(`plugin ${path}: "${kind}" is none of ${Object.keys(ADD).join(', ')}`);
     }
-    const registry: Registry<object> = REGISTRIES[kind as keyof Plugin];
-    for (const [name, part] of Object.entries(parts as Record<string, object>)) registry.add(name, part, path);
+    const add = ADD[kind as keyof Plugin];
+    for (const [name, part] of Object.entries(parts)) add(name, part as never, path);
   }
 }

@@ -1,54 +1,77 @@
-/** A set of generated images against a set of reference images, unpaired: everything that needs no learned weights. */
-import { Random } from '../random.ts';
-import { densityCoverage, expectedCoverage } from './densityCoverage.ts';
-import { diversityPairs, pairSimilarities } from './diversity.ts';
-import { kernelDistance } from './kernelDistance.ts';
-import { RANDOM_FEATURES, randomFeatures } from './randomFeatures.ts';
-import type { EvaluationResult } from './result.ts';
-import { slicedFindings, waveletFindings } from './setDistances.ts';
-import { type Findings, leftOut, SET_METRICS, type SetMetric, type Sets } from './setFindings.ts';
-import { compareSpectra } from './setSpectra.ts';
-import { FEWEST_RESAMPLED, type Interval, meanInterval, meanOf, withoutUnknown } from './signal/bootstrap.ts';
-import { channelsOf, type ImageStack, selectImages } from './signal/imageStack.ts';
-import { similarityScales } from './ssim.ts';
-
-export { SET_METRICS, type SetMetric };
+/** A set of generated images against a set of reference images, unpaired, by the metrics of the registry or others. */
+import { declaredBy, describeFound } from './findings.ts';
+import { type ImageSets, type Measured, type Metric, namedDraws } from './metric.ts';
+import { metricNamed, metricNames } from './registry.ts';
+import type { EvaluationResult, Finding } from './result.ts';
+import { channelsOf, type ImageStack } from './signal/imageStack.ts';
 
 export interface SetEvaluation {
   result: EvaluationResult;
-  /** What was left out, and why. */
+  /** Those of the result: what was left out, and why. */
   notes: string[];
 }
 
 export interface SetOptions {
-  metrics?: readonly SetMetric[];
+  /** By name, or as they are, known to the registry or not (default: all that the registry knows). */
+  metrics?: readonly (string | Metric)[];
   /** Of resampling, splits, patches and directions. */
   seed?: number;
   /** Before the metrics' names: `samples_`. */
   prefix?: string;
+  /** What is to be said before the metrics' own notes, of how the images came to be what they are. */
+  notes?: readonly string[];
   /** Called as each metric begins. */
-  onMetric?: (metric: SetMetric) => void;
+  onMetric?: (metric: string) => void;
 }
 
-/** Neighbours whose distance is a ball's radius, where there are so many images. */
-const NEIGHBOURS = 5;
-/** Features are compared all with all, so of at most this many images a side, drawn at random. */
-const MOST_FEATURES = 1000;
-
-const EVALUATORS: Record<Exclude<SetMetric, 'kid' | 'coverage'>, (sets: Sets) => Findings> = {
-  spectrum: spectrumFindings,
-  fwd: waveletFindings,
-  swd: slicedFindings,
-  diversity: diversityFindings,
-};
-
-/** @throws RangeError for sets of different sizes, or of fewer than 2 images; RunError where a value is not finite. */
+/**
+ * @throws RangeError for sets of different sizes, or of fewer than 2 images; UsageError for a metric that is not known;
+ *   RunError where a value is not finite.
+ */
 export function evaluateImageSets(
   generated: ImageStack,
   reference: ImageStack,
-  options: SetOptions = {},
+  { metrics = metricNames(), seed = 0, prefix = '', notes = [], onMetric = () => {} }: SetOptions = {},
 ): SetEvaluation {
-  const { metrics = SET_METRICS, seed = 0, prefix = '', onMetric = () => {} } = options;
+  const chosen = [...new Set(metrics.map((metric) => (typeof metric === 'string' ? metricNamed(metric) : metric)))];
+  requireComparable(generated, reference);
+  const kept = new Map<string, unknown>();
+  const sets: ImageSets = {
+    generated,
+    reference,
+    shared: <T>(name: string, compute: (random: ReturnType<typeof namedDraws>) => T) => {
+      if (!kept.has(name)) kept.set(name, compute(namedDraws(seed, name)));
+      return kept.get(name) as T;
+    },
+  };
+  const measured = chosen.map((metric) => {
+    onMetric(metric.name);
+    const found = metric.measure(sets, namedDraws(seed, metric.name));
+    return describeMeasured(Array.isArray(found) ? { found } : found, metric, prefix);
+  });
+  const findings = measured.flatMap((one) => one.findings);
+  const twice = findings.find(({ name }, i) => findings.findIndex((other) => other.name === name) < i);
+  if (twice) throw new RangeError(`two numbers are called ${twice.name}`);
+  const said = [...notes, ...measured.flatMap((one) => one.notes)];
+  return {
+    result: {
+      protocol: protocolOf(generated, reference, chosen),
+      metrics: {
+        [`${prefix}images_generated`]: generated.count,
+        [`${prefix}images_reference`]: reference.count,
+        ...Object.fromEntries(findings.map(({ name, value }) => [name, value])),
+      },
+      intervals: Object.fromEntries(findings.flatMap(({ name, interval }) => (interval ? [[name, interval]] : []))),
+      findings,
+      bands: measured.find(({ bands }) => bands)?.bands,
+      rings: measured.find(({ rings }) => rings)?.rings,
+      notes: said,
+    },
+    notes: said,
+  };
+}
+
+function requireComparable(generated: ImageStack, reference: ImageStack): void {
   const shape = (stack: ImageStack) => `${stack.width}x${stack.height}x${channelsOf(stack)}`;
   if (shape(generated) !== shape(reference)) {
     throw new RangeError(`images of ${shape(generated)} against images of ${shape(reference)}`);
@@ -62,142 +85,37 @@ export function evaluateImageSets(
       );
     }
   }
-  // Each metric's parts have steps of their own.
-  const random: Sets['random'] = (metric, part = 0) =>
-    new Random(seed, 'evaluation', SET_METRICS.indexOf(metric) + SET_METRICS.length * part);
-  const sets: Sets = { generated, reference, random };
-  let features: ReturnType<typeof featuresOf> | undefined;
-  const found = metrics.map((metric): Findings => {
-    onMetric(metric);
-    if (metric !== 'kid' && metric !== 'coverage') return EVALUATORS[metric](sets);
-    features ??= featuresOf(sets);
-    return metric === 'kid' ? kernelFindings(features) : coverageFindings(features);
-  });
-  const named = <T>(part: 'metrics' | 'intervals') =>
-    Object.fromEntries(
-      found.flatMap((one) => Object.entries(one[part] ?? {}).map(([name, value]) => [prefix + name, value as T])),
-    );
+}
+
+/** An interval that does not hold its value, which is a metric's mistake, is left out and said. */
+function describeMeasured(
+  { found, notes = [], bands, rings }: Measured,
+  metric: Metric,
+  prefix: string,
+): { findings: Finding[]; notes: string[] } & Pick<Measured, 'bands' | 'rings'> {
+  const findings = describeFound(found, declaredBy(metric), prefix);
+  const beside = findings.filter(
+    ({ interval }, i) => !interval && found[i].interval?.every((end) => !Number.isNaN(end)),
+  );
   return {
-    result: {
-      protocol: protocolOf(generated, reference, metrics),
-      metrics: {
-        [`${prefix}images_generated`]: generated.count,
-        [`${prefix}images_reference`]: reference.count,
-        ...named<number>('metrics'),
-      },
-      intervals: withoutUnknown(named<Interval>('intervals')),
-      bands: found.find(({ bands }) => bands)?.bands,
-      rings: found.find(({ rings }) => rings)?.rings,
-    },
-    notes: found.flatMap(({ notes = [] }) => notes),
+    findings,
+    notes: [
+      ...notes,
+      ...beside.map(({ name }) => `${name} has no interval: that of metric ${metric.name} lies beside it`),
+    ],
+    bands,
+    rings,
   };
 }
 
-function spectrumFindings({ generated, reference, random }: Sets): Findings {
-  if (Math.min(generated.width, generated.height) < 2) {
-    return leftOut('spectrum', 'its window needs images of at least 2 pixels along both axes');
-  }
-  const spectra = compareSpectra(generated, reference, random('spectrum'));
-  const { floor, slopes, octaves, rings } = spectra;
-  const metrics: Record<string, number> = {};
-  const intervals: Record<string, Interval> = {};
-  const notes: string[] = [];
-  if (Math.min(generated.count, reference.count) < FEWEST_RESAMPLED) {
-    notes.push(`spectra have no intervals: resampling needs ${FEWEST_RESAMPLED} images a side`);
-  }
-  if (spectra.comparedRings > 0) {
-    const lsd = `lsd_r${spectra.comparedRings}_n${generated.count}_db`;
-    metrics[lsd] = spectra.lsdDb;
-    intervals[lsd] = spectra.lsdIntervalDb;
-    if (floor) metrics[`lsd_floor_r${spectra.comparedRings}_n${floor.images}_db`] = floor.lsdDb;
-  } else {
-    notes.push('lsd is left out: neither set has a ring with more power than rounding');
-  }
-  for (const { name, deltaDb, deltaDbLow, deltaDbHigh } of octaves) {
-    metrics[`delta_${name}_n${generated.count}_db`] = deltaDb;
-    intervals[`delta_${name}_n${generated.count}_db`] = [deltaDbLow, deltaDbHigh];
-  }
-  for (const [side, { count }] of Object.entries({ generated, reference })) {
-    const { value, interval } = slopes[side as 'generated' | 'reference'];
-    if (Number.isNaN(value)) {
-      notes.push(
-        `slope_${side} is left out: fewer than two rings from 4 cycles per image up have more power than rounding`,
-      );
-      continue;
-    }
-    metrics[`slope_${side}_n${count}`] = value;
-    intervals[`slope_${side}_n${count}`] = interval;
-  }
-  const entries = (bands: typeof rings) => bands.map((band) => ({ ...band }));
-  return { metrics, intervals, notes, bands: entries(octaves), rings: entries(rings) };
-}
-
-function diversityFindings({ generated, reference, random }: Sets): Findings {
-  const scales = similarityScales(generated.width, generated.height);
-  if (scales === 0) return leftOut('diversity', "MS-SSIM's window of 11 pixels does not fit the images");
-  const source = random('diversity');
-  const findings: Required<Pick<Findings, 'metrics' | 'intervals'>> = { metrics: {}, intervals: {} };
-  for (const [side, stack] of Object.entries({ generated, reference })) {
-    const similarities = pairSimilarities(stack, diversityPairs(stack.count, source));
-    const name = `ms_ssim_${side}_s${scales}_pairs${similarities.length}`;
-    findings.metrics[name] = meanOf(similarities);
-    findings.intervals[name] = meanInterval(similarities, source);
-  }
-  return findings;
-}
-
-function featuresOf({ generated, reference, random }: Sets) {
-  const source = random('kid');
-  const some = (stack: ImageStack) =>
-    randomFeatures(
-      stack.count > MOST_FEATURES ? selectImages(stack, source.sample(stack.count, MOST_FEATURES)) : stack,
-    );
-  const [a, b] = [some(generated), some(reference)];
-  return { generated: a, reference: b, count: a.length / RANDOM_FEATURES, references: b.length / RANDOM_FEATURES };
-}
-
-function kernelFindings({ generated, reference, count }: ReturnType<typeof featuresOf>): Findings {
-  const { value, interval } = kernelDistance(generated, reference, RANDOM_FEATURES);
-  const name = `kid_random${RANDOM_FEATURES}_n${count}`;
-  return { metrics: { [name]: value }, intervals: { [name]: interval } };
-}
-
-function coverageFindings(features: ReturnType<typeof featuresOf>): Findings {
-  const { generated, reference, count, references } = features;
-  if (references <= NEIGHBOURS) {
-    return leftOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
-  }
-  const { density, coverage, points } = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
-  const suffix = `k${NEIGHBOURS}_random${RANDOM_FEATURES}_n${count}`;
-  return {
-    metrics: {
-      [`density_${suffix}`]: density.value,
-      [`coverage_${suffix}`]: coverage.value,
-      [`coverage_expected_${suffix}`]: expectedCoverage(references, count, NEIGHBOURS),
-    },
-    intervals: {
-      [`density_${suffix}`]: density.interval,
-      [`coverage_${suffix}`]: coverage.interval,
-    },
-    ...(points > 0 && {
-      notes: [
-        `density and coverage: ${points} of ${references} reference images have ${NEIGHBOURS} copies or more; ` +
-          'only further copies count as near them',
-      ],
-    }),
-  };
-}
-
-function protocolOf(generated: ImageStack, reference: ImageStack, metrics: readonly SetMetric[]): string {
+function protocolOf(generated: ImageStack, reference: ImageStack, metrics: readonly Metric[]): string {
   const { width, height, count } = generated;
   const bytes = [generated, reference].every(({ pixels }) => pixels instanceof Uint8Array);
-  return (
-    `unpaired (${metrics.join(', ')}), ${count} generated against ${reference.count} reference images of ` +
-    `${width}x${height}x${channelsOf(generated)}, sRGB-encoded in [0,1]${bytes ? ' (both sides 8-bit)' : ''}; spectra: ` +
-    'periodic separable Hann window, windowed mean removed, |X|²/Σw², averaged over images and channels before the ' +
-    'logarithm, rings by floor; FWD: Haar packets, channels joined, covariance /(N−1); SWD: 7×7 patches, 8,192 a set ' +
-    'and level, 256 directions, ×1000; KID, density, coverage: features of a random network, no learned weights; ' +
-    'floors: halves of the reference, mean over 8 balanced splits (LSD: root mean square over 16 random ones); intervals: ' +
-    '95 %, over images: bootstrap, FWD, KID, density and coverage jackknife, SWD random groups'
-  );
+  const each = metrics.flatMap(({ about }) => about.protocol ?? []);
+  return [
+    `unpaired (${metrics.map(({ name }) => name).join(', ')}), ${count} generated against ${reference.count} reference ` +
+      `images of ${width}x${height}x${channelsOf(generated)}, sRGB-encoded in [0,1]${bytes ? ' (both sides 8-bit)' : ''}`,
+    ...each,
+    'intervals: 95 %, over images',
+  ].join('; ');
 }

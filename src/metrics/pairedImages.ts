@@ -1,5 +1,7 @@
 /** Pairs of images, one at a time: the paired spectrum, PSNR and SSIM of each, and intervals over images for all. */
 import { Random } from '../random.ts';
+import { declare, findingsOf } from './findings.ts';
+import type { Numbers } from './metric.ts';
 import {
   type BandFidelity,
   bandFidelity,
@@ -15,16 +17,34 @@ import { psnrOfMse } from './psnr.ts';
 import type { BandEntry, EvaluationResult } from './result.ts';
 import { type BandPartition, octavePartition, ringPartition } from './signal/bands.ts';
 import {
+  bootstrapInterval,
   FEWEST_RESAMPLED,
-  type Interval,
   meanInterval,
   meanOf,
-  percentileInterval,
   resampledMeans,
   withoutUnknown,
 } from './signal/bootstrap.ts';
-import { jackknifeInterval, leftOutMeans } from './signal/jackknife.ts';
+import { type Interval, jackknifeInterval, leftOutMeans } from './signal/jackknife.ts';
 import { similarityScales, ssim } from './ssim.ts';
+
+/** What is measured of pairs, by key. */
+export const PAIRED_NUMBERS: Numbers = {
+  psnr: { label: 'PSNR', unit: 'dB', better: 'high', reads: 'mean over images' },
+  ssim: { label: 'SSIM', better: 'high', reads: 'mean over images; 1 is equal' },
+  psnr_of_mean_mse: {
+    label: 'PSNR of the mean MSE',
+    unit: 'dB',
+    better: 'high',
+    reads: 'the worst images decide',
+    role: 'supporting',
+  },
+  mse: { label: 'MSE', better: 'low', role: 'supporting' },
+  fvu: { label: 'FVU', better: 'low', reads: "error over the band's energy", role: 'detail' },
+  snr: { label: 'SNR', unit: 'dB', better: 'high', reads: '−10 log₁₀ FVU', role: 'detail' },
+  transfer: { label: 'Transfer T', reads: '1 is perfect', role: 'detail' },
+  power_ratio: { label: 'Power ratio A', reads: '1 is perfect', role: 'detail' },
+  frc: { label: 'FRC', better: 'high', role: 'detail' },
+};
 
 /** What a resampled row holds, per band. */
 const ENERGIES = ['reference', 'estimate', 'cross', 'error'] as const;
@@ -79,6 +99,11 @@ export class PairedImages {
    * @param values how the pixels came to be.
    */
   evaluation(prefix: string, values: string, seed = 0): EvaluationResult {
+    const result = this.measured(prefix, values, seed);
+    return { ...result, findings: findingsOf(result, declare('paired', PAIRED_NUMBERS), `${prefix}_`) };
+  }
+
+  private measured(prefix: string, values: string, seed: number): EvaluationResult {
     const result = pairedEvaluation(this.spectrum, prefix, values);
     const random = new Random(seed, 'pairedImages');
     const images = this.psnrs.length;
@@ -105,7 +130,9 @@ export class PairedImages {
       columns,
     );
     const intervalOf = (column: FidelityColumn, own: number, others: readonly number[]) =>
-      isFew ? jackknifeInterval(own, others, RELATIVE.includes(column) ? 'log' : 'linear') : percentileInterval(others);
+      isFew
+        ? jackknifeInterval(own, others, RELATIVE.includes(column) ? 'log' : 'linear')
+        : bootstrapInterval(own, others);
     addIntervals(result.rings ?? [], rings, intervalOf);
     addIntervals(result.bands ?? [], octaves, intervalOf, (column, { name }, interval) => {
       intervals[bandMetricName(prefix, column, name, images)] = interval;

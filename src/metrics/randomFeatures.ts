@@ -7,7 +7,8 @@
  * Gaussian weights from seed 0; the feature is each of the 64 last channels' mean over each quadrant, 256 numbers.
  */
 import { Random } from '../random.ts';
-import { channelsOf, type ImageStack, planeOf } from './signal/imageStack.ts';
+import type { ImageSets } from './metric.ts';
+import { channelsOf, type ImageStack, planeOf, selectImages } from './signal/imageStack.ts';
 
 export const RANDOM_FEATURES = 256;
 const INPUT = 32;
@@ -23,6 +24,22 @@ const layers = CHANNELS.slice(1).map((outputs, layer) => {
     weights: new Random(0, 'randomFeatures', layer).normals(9 * inputs * outputs, Math.sqrt(2 / (9 * inputs))),
   };
 });
+
+/** Features are compared all with all, so of at most this many images a side, drawn at random. */
+const MOST_FEATURES = 1000;
+
+/** Of both sets, worked out once for all metrics that ask for them. */
+export function sharedFeatures({ generated, reference, shared }: ImageSets) {
+  return shared('random_features', (random) => {
+    const source = random();
+    const some = (stack: ImageStack) =>
+      randomFeatures(
+        stack.count > MOST_FEATURES ? selectImages(stack, source.sample(stack.count, MOST_FEATURES)) : stack,
+      );
+    const [a, b] = [some(generated), some(reference)];
+    return { generated: a, reference: b, count: a.length / RANDOM_FEATURES, references: b.length / RANDOM_FEATURES };
+  });
+}
 
 /** [count, 256]. Grey images count as RGB. */
 export function randomFeatures(stack: ImageStack): Float64Array {

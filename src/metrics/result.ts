@@ -1,9 +1,47 @@
-/** What an evaluation says: protocol, flat numbers with their intervals, numbers of bands. */
+/** What an evaluation says: protocol, flat numbers with their intervals, the same as findings, numbers of bands. */
 import type { Band } from './signal/bands.ts';
-import type { Interval } from './signal/bootstrap.ts';
+import type { Interval } from './signal/jackknife.ts';
 
 /** A band's edges and modes, and numbers about it. */
 export type BandEntry = Band & Record<string, number | string>;
+
+/** What a number is, for those who read it. */
+export interface About {
+  /** As tables head it: `FWD`. */
+  label: string;
+  unit?: string;
+  /** Left out where neither is: a slope, the size of a floor. */
+  better?: 'low' | 'high';
+  /** How it reads, in one line. */
+  reads?: string;
+  /**
+   * `headline`: decides, and stands first (where left out); `supporting`: comes after, in reports too; `detail`: on screen
+   * and in files only.
+   */
+  role?: Role;
+  /** The number that it is read against, its floor or what to expect: that one's key, and what it is of. */
+  against?: { key: string; label: string };
+}
+
+export const ROLES = ['headline', 'supporting', 'detail'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** One number of an evaluation, with all that a reader needs; `metrics` and `intervals` hold it by its name. */
+export interface Finding extends Omit<About, 'against' | 'role'> {
+  /** Which metric's it is. */
+  metric: string;
+  /** Which number, whatever the protocol: `fwd`, `fwd_floor`. Reports look numbers up by it. */
+  key: string;
+  /** Prefix, key, band and protocol: `samples_fwd_haar4_c3_n1000`. */
+  name: string;
+  value: number;
+  /** Of 95 %; always holds the value. */
+  interval?: Interval;
+  /** Of one band, `dc`, `corner` or an octave, which tables of bands show. */
+  band?: string;
+  role: Role;
+  against?: { name: string; value: number; label: string };
+}
 
 export interface EvaluationResult {
   /** What exactly was computed, from what, in one paragraph. */
@@ -12,6 +50,8 @@ export interface EvaluationResult {
   metrics: Record<string, number>;
   /** 95 % intervals of some of the metrics, by the metric's name. */
   intervals?: Record<string, Interval>;
+  /** The metrics once more, each with its key and how it reads; what earlier versions wrote has none: see `findingsOf`. */
+  findings?: Finding[];
   /** Few, wide bands that people read. */
   bands?: BandEntry[];
   /** The finest bands. */

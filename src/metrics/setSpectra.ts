@@ -1,8 +1,9 @@
 /** The power spectra of two sets of images, side by side: rings, octaves, distance, floor, slopes, all with intervals. */
 import type { Random } from '../random.ts';
 import { type Band, octavePartition, ringPartition } from './signal/bands.ts';
-import { FEWEST_RESAMPLED, type Interval, percentileInterval, resampledMeans } from './signal/bootstrap.ts';
+import { bootstrapInterval, FEWEST_RESAMPLED, resampledMeans } from './signal/bootstrap.ts';
 import { type ImageStack, roundingPower } from './signal/imageStack.ts';
+import type { Interval } from './signal/jackknife.ts';
 import {
   columnMeans,
   comparableBands,
@@ -34,8 +35,11 @@ export interface SetSpectra {
   octaves: SpectralBand[];
   /** Rings that the distance is taken over. */
   comparedRings: number;
+  /** Of the sets themselves, which sampling makes too high. */
   lsdDb: number;
   /** Of the distance between what the sets were drawn from; see `spectralIntervals`. NaN below 16 images a side. */
+  lsdDebiasedDb: number;
+  /** Of `lsdDebiasedDb`. */
   lsdIntervalDb: Interval;
   floor?: SpectralFloor;
   /** NaN where fewer than two rings have more than rounding; intervals also below 16 images. */
@@ -55,7 +59,7 @@ export function compareSpectra(generated: ImageStack, reference: ImageStack, ran
   const intervals: SpectralIntervals =
     own.resampled && other.resampled
       ? spectralIntervals(bands, means, { generated: own.resampled, reference: other.resampled }, rounding, comparable)
-      : { ratiosDb: bands.map(() => NONE), lsdDb: NONE };
+      : { ratiosDb: bands.map(() => NONE), lsdDb: { value: Number.NaN, interval: NONE } };
   const floor = splitHalfFloor(bands, other.powers, rounding, comparable, random);
   // The variance of a difference of logs goes with the sum of the sets' 1/n.
   const scale = floor ? Math.sqrt((1 / generated.count + 1 / reference.count) / (2 / floor.images)) : Number.NaN;
@@ -77,7 +81,8 @@ export function compareSpectra(generated: ImageStack, reference: ImageStack, ran
     octaves: entries.slice(own.rings),
     comparedRings: entries.filter(({ kind, deltaDb }) => kind === 'ring' && !Number.isNaN(deltaDb)).length,
     lsdDb: logSpectralDistance(bands, ratios),
-    lsdIntervalDb: intervals.lsdDb,
+    lsdDebiasedDb: intervals.lsdDb.value,
+    lsdIntervalDb: intervals.lsdDb.interval,
     floor,
     slopes: {
       generated: slopeOf(own, frequencies, roundingPower(generated)),
@@ -122,5 +127,6 @@ function slopeOf({ bands, rings, means, resampled }: Spectrum, frequencies: Floa
         slope(resampled.subarray(r * bands.length, r * bands.length + rings)),
       )
     : [];
-  return { value: slope(means), interval: percentileInterval(replicates) };
+  const value = slope(means);
+  return { value, interval: bootstrapInterval(value, replicates) };
 }

@@ -8,10 +8,10 @@
  */
 
 import type { Random } from '../random.ts';
-import { type Interval, meanOf } from './signal/bootstrap.ts';
+import { meanOf } from './signal/bootstrap.ts';
 import { balancedSplits, MOST_PAIRS } from './signal/halfSamples.ts';
 import { channelsOf, type ImageStack, planeOf } from './signal/imageStack.ts';
-import { studentQuantile } from './signal/jackknife.ts';
+import { type Estimate, studentQuantile } from './signal/jackknife.ts';
 import { laplacianPyramid, type PyramidLevel } from './signal/laplacianPyramid.ts';
 
 const PATCH = 7;
@@ -153,14 +153,15 @@ function patchesOfImages(level: LevelPatches, images: readonly number[]): LevelP
 }
 
 /**
- * 95 % interval of the distance between what the sets were drawn from, by random groups (Wolter 2007, "Introduction to
- * Variance Estimation", ch. 2): the spread of the groups' distances over √G is the standard error of the whole's.
+ * The distance between what the sets were drawn from, with its 95 % interval, by random groups (Wolter 2007, "Introduction
+ * to Variance Estimation", ch. 2): the spread of the groups' distances over √G is the standard error of the whole's.
  *
- * Distances of finite sets lie too high. Between equal distributions that part falls with 1/√N, and groups of N/G images
- * show it; between others it falls faster, so that the lower end is lower than it need be. Never percentiles of
+ * Distances d_N of finite sets lie too high: by c/√N between equal distributions, by c/N between others. Either way
+ * d_N² ≈ d² + b/N, of which groups of N/G images show b: d² = d_N² − (d̄_G² − d_N²)/(G−1). The interval's lower end
+ * takes off what equal distributions would have, so that it is lower than it need be for others. Never percentiles of
  * resamples: these would lie higher still.
  */
-export function slicedInterval({ value, groups }: SlicedDistance): Interval {
+export function debiasedSlicedDistance({ value, groups }: SlicedDistance): Estimate {
   const root = Math.sqrt(groups.length);
   const mean = meanOf(groups);
   const variance = groups.reduce((sum, group) => sum + (group - mean) ** 2, 0) / (groups.length - 1);
@@ -168,7 +169,12 @@ export function slicedInterval({ value, groups }: SlicedDistance): Interval {
   const excess = Math.max(0, (mean - value) / (root - 1));
   // The excess is a difference of two estimates, each with this error.
   const lowerMargin = (margin * Math.sqrt(groups.length + 1)) / (root - 1);
-  return [Math.max(0, value - excess - lowerMargin), value + margin];
+  const added = Math.max(0, (mean ** 2 - value ** 2) / (groups.length - 1));
+  return {
+    // Between value − excess and value, so within the interval.
+    value: Math.sqrt(Math.max(0, value ** 2 - added)),
+    interval: [Math.max(0, value - excess - lowerMargin), value + margin],
+  };
 }
 
 /** A range of patches, with what brings each channel to zero mean and unit variance; a flat channel becomes 0. */

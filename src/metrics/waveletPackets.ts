@@ -8,10 +8,10 @@
  */
 
 import { frechetDistance, gaussianOf, type Moments, mergeMoments, momentsOf, withoutMoments } from './frechet.ts';
-import { type Interval, meanOf } from './signal/bootstrap.ts';
+import { meanOf } from './signal/bootstrap.ts';
 import { balancedSplits } from './signal/halfSamples.ts';
 import { channelsOf, type ImageStack, planeOf } from './signal/imageStack.ts';
-import { jackknifeInterval } from './signal/jackknife.ts';
+import { type Estimate, jackknifeInterval } from './signal/jackknife.ts';
 
 /** The level that leaves at least 4 coefficients along the shorter side; at least 1. */
 export function packetLevel(width: number, height: number): number {
@@ -146,20 +146,21 @@ export function waveletFloor(folds: readonly Moments[][]): { value: number; spli
 }
 
 /**
- * 95 % interval of the distance between what two sets were drawn from, by the jackknife over folds of random images: each
- * fold is left out of both sets at once. A Fréchet distance of N images lies too high by about c/N; leaving images out
- * shows c, so the interval is centred on the distance without it (Efron & Tibshirani 1993, §10.5 and ch. 11; resampling
- * would add the bias once more instead). It may lie below the distance of the sets themselves.
+ * The distance between what two sets were drawn from, with its 95 % interval, by the jackknife over folds of random images:
+ * each fold is left out of both sets at once. A Fréchet distance of N images lies too high by about c/N; leaving images out
+ * shows c, which is taken off (Quenouille 1956; Efron & Tibshirani 1993, §10.5 and ch. 11; resampling would add the bias
+ * once more instead). Neither is below 0; both may lie below the distance of the sets themselves.
  *
  * @param a, b from `packetFolds`, as many folds of each.
  */
-export function waveletInterval(a: readonly Moments[][], b: readonly Moments[][]): Interval {
+export function debiasedWaveletDistance(a: readonly Moments[][], b: readonly Moments[][]): Estimate {
   const folds = a.length;
   const [allOfA, allOfB] = [a, b].map((set) => set.reduce(mergePackets));
   const value = frechetWaveletDistance(allOfA, allOfB);
   const without = (all: Moments[], fold: Moments[]) => all.map((whole, packet) => withoutMoments(whole, fold[packet]));
   const leftOut = a.map((fold, f) => frechetWaveletDistance(without(allOfA, fold), without(allOfB, b[f])));
   const bias = (folds - 1) * (meanOf(leftOut) - value);
+  const debiased = (number: number) => Math.max(0, number - bias);
   const [low, high] = jackknifeInterval(value, leftOut);
-  return [Math.max(0, low - bias), Math.max(0, high - bias)];
+  return { value: debiased(value), interval: [debiased(low), debiased(high)] };
 }

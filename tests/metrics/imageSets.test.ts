@@ -4,10 +4,11 @@ import { startEngine } from '../../src/engine/engine.ts';
 import { drawSamples } from '../../src/eval/run/samples.ts';
 import { boxReduce, evaluateScaleConsistency } from '../../src/eval/run/scaleConsistency.ts';
 import { fullView } from '../../src/grid.ts';
-import { evaluateImageSets, SET_METRICS } from '../../src/metrics/imageSets.ts';
+import { evaluateImageSets } from '../../src/metrics/imageSets.ts';
 import { PairedImages, psnrMetricName } from '../../src/metrics/pairedImages.ts';
 import { PairedSpectrum } from '../../src/metrics/pairedSpectrum.ts';
 import { psnrOfMse } from '../../src/metrics/psnr.ts';
+import { metricNames } from '../../src/metrics/registry.ts';
 import { octavePartition, ringPartition } from '../../src/metrics/signal/bands.ts';
 import { firstChannel, isGrey, selectImages, withFewestChannels } from '../../src/metrics/signal/imageStack.ts';
 import { initGenerator, makeGenerator } from '../../src/models/generator.ts';
@@ -28,13 +29,14 @@ const bytes = (count: number, width: number, height: number, step: number, chann
 describe('evaluateImageSets', () => {
   it('names every number with its protocol, and finds two draws of one distribution as far apart as halves', () => {
     const { result, notes } = evaluateImageSets(bytes(20, 24, 20, 0), bytes(30, 24, 20, 1), { prefix: 's_' });
-    expect(notes).toEqual(['fwd has no interval: its 90 numbers a packet need 180 images a side']);
+    expect(notes).toEqual(['fwd is not debiased and has no interval: its 90 numbers a packet need 180 images a side']);
     const { metrics, intervals, bands, rings, protocol } = result;
     expect(Object.keys(metrics)).toEqual(
       expect.arrayContaining([
         's_images_generated',
         's_lsd_r10_n20_db',
         's_lsd_floor_r10_n15_db',
+        's_lsd_debiased_r10_n20_db',
         's_delta_5-10_n20_db',
         's_slope_generated_n20',
         's_slope_reference_n30',
@@ -42,6 +44,8 @@ describe('evaluateImageSets', () => {
         's_fwd_floor_haar2_c3_n15',
         's_swd_20_c3_n20',
         's_swd_mean_c3_n20',
+        's_swd_debiased_20_c3_n20',
+        's_swd_debiased_mean_c3_n20',
         's_swd_floor_20_c3_n15',
         's_swd_floor_mean_c3_n15',
         's_kid_random256_n20',
@@ -57,9 +61,13 @@ describe('evaluateImageSets', () => {
     expect(metrics.s_lsd_r10_n20_db / metrics.s_lsd_floor_r10_n15_db).toBeLessThan(2);
     expect(metrics.s_fwd_haar2_c3_n20 / metrics.s_fwd_floor_haar2_c3_n15).toBeLessThan(1.5);
     expect(metrics.s_swd_mean_c3_n20 / metrics.s_swd_floor_mean_c3_n15).toBeLessThan(1.5);
-    expect(intervals!.s_lsd_r10_n20_db[0]).toBe(0);
-    expect(intervals!.s_swd_mean_c3_n20[0]).toBe(0);
-    expect(intervals!.s_swd_20_c3_n20[1]).toBeGreaterThan(metrics.s_swd_20_c3_n20);
+    expect(intervals!.s_lsd_debiased_r10_n20_db[0]).toBe(0);
+    expect(intervals!.s_swd_debiased_mean_c3_n20[0]).toBe(0);
+    expect(intervals!.s_swd_debiased_20_c3_n20[1]).toBeGreaterThan(metrics.s_swd_20_c3_n20);
+    // Of the sets as they are there is no interval: it is of what sampling leaves out.
+    expect(Object.keys(intervals!).join()).not.toMatch(/s_(lsd_r|fwd_haar|swd_mean|swd_20)/);
+    expect(metrics.s_lsd_debiased_r10_n20_db).toBeLessThan(metrics.s_lsd_r10_n20_db);
+    expect(metrics.s_swd_debiased_mean_c3_n20).toBeLessThan(0.6 * metrics.s_swd_mean_c3_n20);
     expect(bands?.at(-1)).toMatchObject({ name: 'corner', deltaDb: expect.any(Number), modes: expect.any(Number) });
     expect(rings).toHaveLength(11);
     expect(protocol).toContain('20 generated against 30 reference images of 24x20x3');
@@ -72,7 +80,7 @@ describe('evaluateImageSets', () => {
     expect(metrics.lsd_r7_n150_db).toBeGreaterThan(5.5);
     expect(metrics.lsd_r7_n150_db).toBeLessThan(6.5);
     expect(metrics.fwd_haar2_c1_n150 / metrics.fwd_floor_haar2_c1_n75).toBeGreaterThan(1.5);
-    expect(intervals!.fwd_haar2_c1_n150[0]).toBeGreaterThan(0);
+    expect(intervals!.fwd_debiased_haar2_c1_n150[0]).toBeGreaterThan(0);
     expect(intervals!.kid_random256_n150[0]).toBeGreaterThan(0);
     expect(metrics.swd_mean_c1_n150 / metrics.swd_floor_mean_c1_n75).toBeLessThan(1.5);
   });
@@ -91,7 +99,7 @@ describe('evaluateImageSets', () => {
     const { result, notes } = evaluateImageSets(bytes(2, 5, 6, 6), bytes(2, 5, 6, 7));
     expect(notes).toHaveLength(7);
     expect(notes.join()).toMatch(
-      /spectra have no intervals.*slope_generated.*slope_reference.*fwd has no interval.*swd.*patches.*coverage.*more than 5 reference images, there are 2.*diversity.*11/s,
+      /spectra have no intervals.*slope_generated.*slope_reference.*fwd is not debiased and has no interval.*swd.*patches.*coverage.*more than 5 reference images, there are 2.*diversity.*11/s,
     );
     expect(Object.keys(result.metrics).join()).not.toContain('slope');
     expect(Object.keys(result.metrics).join()).toMatch(/lsd_r3_n2_db.*fwd_haar1_c3_n2.*kid/);
@@ -125,7 +133,7 @@ describe('evaluateImageSets', () => {
       'fwd_haar2_c1_n6',
       'fwd_floor_haar2_c1_n3',
     ]);
-    expect(SET_METRICS).toContain('fwd');
+    expect(metricNames()).toContain('fwd');
   });
 
   it('finds a set at distance 0 from itself, and its floors above', () => {
@@ -148,7 +156,7 @@ describe('evaluateImageSets', () => {
     const mixed = selectImages(sorted, new Random(3, 'synthetic').sample(160, 160));
     const widths = [sorted, mixed].map((generated) => {
       const { intervals } = evaluateImageSets(generated, reference, { metrics: ['fwd'] }).result;
-      const [low, high] = intervals!.fwd_haar2_c1_n160;
+      const [low, high] = intervals!.fwd_debiased_haar2_c1_n160;
       return high - low;
     });
     expect(widths[0] / widths[1]).toBeLessThan(1.6);
@@ -210,7 +218,7 @@ describe('evaluateImageSets', () => {
     const good = { ...bytes(8, 16, 16, 13), pixels: new Float32Array(8 * 768).map((_, at) => (at % 97) / 97) };
     const bad = { ...good, pixels: good.pixels.slice() };
     bad.pixels[4 * 768 + 5] = value;
-    for (const metric of SET_METRICS) {
+    for (const metric of metricNames()) {
       expect(() => evaluateImageSets(bad, good, { metrics: [metric] })).toThrow(/image \d: values are not all finite/);
       expect(() => evaluateImageSets(good, bad, { metrics: [metric] })).toThrow(/image \d: values are not all finite/);
     }

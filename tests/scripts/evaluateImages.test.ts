@@ -8,6 +8,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluateImages } from '../../scripts/evaluateImages.ts';
 import { UsageError } from '../../src/errors.ts';
+import { addMetric } from '../../src/metrics/registry.ts';
 import type { EvaluationResult } from '../../src/metrics/result.ts';
 import { Random } from '../../src/random.ts';
 import { parseJson } from '../../src/run/evaluations.ts';
@@ -107,6 +108,22 @@ describe('evaluate images', () => {
     expect(await evaluate({ ...pairs, out: 'other.json' })).toContain(
       'all reference images are grey, the others are not: measured as RGB',
     );
+  });
+
+  it('measures metrics that were added, by default and by name', async () => {
+    addMetric({
+      name: 'images',
+      about: { label: 'Images', source: 'a test' },
+      measure: ({ generated, reference }) => [
+        { key: 'images', protocol: '', value: generated.count / reference.count },
+      ],
+    });
+    await evaluate({ reference: 'b', metrics: 'images,kid', out: 'added.json' });
+    const { metrics, findings } = await read('added.json');
+    expect(metrics).toMatchObject({ images: 1.4, kid_random256_n7: expect.any(Number) });
+    expect(findings!.map(({ key }) => key)).toEqual(['images', 'kid']);
+    await evaluate({ reference: 'b', out: 'added.json' });
+    expect((await read('added.json')).metrics).toMatchObject({ images: 1.4, fwd_haar1_c3_n7: expect.any(Number) });
   });
 
   it.each([

@@ -4,10 +4,12 @@ import { html, type Markup } from '../../figures/html.ts';
 import { type LinePlot, PALETTE } from '../../figures/plot.ts';
 import { formatNumber } from '../../figures/plotScale.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
-import type { EvaluationResult } from '../../metrics/result.ts';
+import { betterText, byRole, declare, findingsOf } from '../../metrics/findings.ts';
+import { declaredNumbers } from '../../metrics/registry.ts';
+import type { EvaluationResult, Finding } from '../../metrics/result.ts';
 import type { SpectralBand } from '../../metrics/setSpectra.ts';
-import type { Interval } from '../../metrics/signal/bootstrap.ts';
 import { ROUNDING_POWER } from '../../metrics/signal/imageStack.ts';
+import { SCALE_NUMBERS } from '../run/scaleConsistency.ts';
 
 /** From `eval/samples.json` and `eval/scale_consistency.json`. */
 export interface SampleSpectraData {
@@ -15,66 +17,28 @@ export interface SampleSpectraData {
   scaleConsistency?: EvaluationResult;
 }
 
-interface Row {
-  label: string;
-  /** Of the metrics' names. */
-  pattern: RegExp;
-  /** What stands in the last columns: the metric that tells what to expect. */
-  expected?: { pattern: RegExp; label: string };
-  reads: string;
+/** Of `eval/samples.json`, earlier versions' too. */
+export function sampleFindings(samples: EvaluationResult): Finding[] {
+  return findingsOf(samples, declaredNumbers(), 'samples_');
 }
 
-const ROWS: Row[] = [
-  {
-    label: 'LSD (dB)',
-    pattern: /_lsd_r/,
-    expected: { pattern: /_lsd_floor_/, label: 'halves' },
-    reads: 'distance of the spectra over all rings; 0 is equal',
-  },
-  {
-    label: 'Spectral slope α of samples',
-    pattern: /_slope_generated_/,
-    expected: { pattern: /_slope_reference_/, label: 'training images' },
-    reads: 'power falls as ρ^−α: a higher α is smoother',
-  },
-  {
-    label: 'FWD',
-    pattern: /_fwd_haar/,
-    expected: { pattern: /_fwd_floor_/, label: 'halves' },
-    reads: 'Fréchet distance of Haar packets; 0 is equal',
-  },
-  {
-    label: 'SWD (×10³)',
-    pattern: /_swd_mean_/,
-    expected: { pattern: /_swd_floor_mean_/, label: 'halves' },
-    reads: 'distance of local patches, octave by octave; 0 is equal',
-  },
-  { label: 'KID, random features', pattern: /_kid_/, reads: 'distance of features; 0 is equal, may be negative' },
-  { label: 'Density', pattern: /_density_/, reads: 'how typical samples are; 1 is as typical as training images' },
-  {
-    label: 'Coverage',
-    pattern: /_coverage_k/,
-    expected: { pattern: /_coverage_expected_/, label: 'equal sets' },
-    reads: 'share of training images that a sample comes near',
-  },
-  {
-    label: 'MS-SSIM within samples',
-    pattern: /_ms_ssim_generated_/,
-    expected: { pattern: /_ms_ssim_reference_/, label: 'training images' },
-    reads: 'how alike two samples are; higher than within training images: less diverse',
-  },
-  {
-    label: 'Scale consistency (dB)',
-    pattern: /^scale_consistency_/,
-    reads: 'PSNR of the 4× drawing, reduced, against the 1× drawing',
-  },
-];
+/** What a report's first lines say of samples: their FWD, without its bias where that could be taken off. */
+export function sampleHeadline(samples: EvaluationResult): { value: string; unit?: string; label: string }[] {
+  const findings = sampleFindings(samples);
+  const first = ['fwd_debiased', 'fwd'].flatMap((key) => findings.find((finding) => finding.key === key) ?? [])[0];
+  if (!first) return [];
+  return [
+    { value: formatNumber(first.value), unit: first.unit, label: `${first.label} of samples, ${betterText(first)}` },
+  ];
+}
 
 export function sampleSpectraSection({ samples, scaleConsistency }: SampleSpectraData): Markup {
   const rings = ((samples.rings ?? []) as unknown as SpectralBand[]).filter(({ kind }) => kind === 'ring');
-  const metrics = { ...samples.metrics, ...scaleConsistency?.metrics };
-  const intervals = { ...samples.intervals, ...scaleConsistency?.intervals };
-  const [generated, reference] = [metrics.samples_images_generated, metrics.samples_images_reference];
+  const { samples_images_generated: generated, samples_images_reference: reference } = samples.metrics;
+  const findings = byRole([
+    ...sampleFindings(samples),
+    ...(scaleConsistency ? findingsOf(scaleConsistency, declare('scale_consistency', SCALE_NUMBERS), '') : []),
+  ]).filter(({ role }) => role !== 'detail');
   return html`<section>
 <h2>Samples against training images</h2>
 ${
@@ -90,10 +54,10 @@ ${responsivePlot(differencePlot(rings))}
 }
 <figure>
 <div class="table"><table class="distances">
-<thead><tr><th>Measure</th><th>Value</th><th>95 % interval</th><th>Compare with</th><th style="text-align: left">Reads as</th></tr></thead>
-<tbody>${ROWS.map((row) => tableRow(row, metrics, intervals))}</tbody>
+<thead><tr><th>Measure</th><th>Value</th><th>95 % interval</th><th>Better</th><th>Compare with</th><th style="text-align: left">Reads as</th></tr></thead>
+<tbody>${findings.map(tableRow)}</tbody>
 </table></div>
-<figcaption>Halves: the same distance between halves of the training images, mean over several splits: what sampling alone gives sets half as large. Intervals of LSD, FWD and SWD have what sampling adds taken off, and may lie below the value. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
+<figcaption>Reference: the training images. Distances of finite sets lie too high; LSD, FWD and SWD have what sampling adds taken off, as their intervals have. Raw, they are what papers report, to be compared with halves: the same between halves of the training images, mean over several splits, which is what sampling alone gives sets half as large. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
 </figure>
 </section>`;
 }
@@ -153,15 +117,7 @@ function differencePlot(rings: readonly SpectralBand[]): LinePlot {
   };
 }
 
-function tableRow(
-  { label, pattern, expected, reads }: Row,
-  metrics: Record<string, number>,
-  intervals: Record<string, Interval>,
-): Markup | null {
-  const find = (wanted: RegExp) => Object.keys(metrics).find((name) => wanted.test(name));
-  const name = find(pattern);
-  if (name === undefined) return null;
-  const interval = intervals[name];
-  const other = expected && find(expected.pattern);
-  return html`<tr><td>${label}</td><td>${formatNumber(metrics[name])}</td><td>${interval && html`${formatNumber(interval[0])} – ${formatNumber(interval[1])}`}</td><td>${other && html`${formatNumber(metrics[other])} (${expected.label})`}</td><td class="reads">${reads}</td></tr>\n`;
+function tableRow(finding: Finding): Markup {
+  const { label, unit, value, interval, against, better, reads } = finding;
+  return html`<tr><td>${label}${unit && ` (${unit})`}</td><td>${formatNumber(value)}</td><td>${interval && html`${formatNumber(interval[0])} – ${formatNumber(interval[1])}`}</td><td>${better && (better === 'low' ? 'lower' : 'higher')}</td><td>${against && html`${formatNumber(against.value)} (${against.label})`}</td><td class="reads">${reads}</td></tr>\n`;
 }

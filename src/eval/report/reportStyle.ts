@@ -83,7 +83,8 @@ footer { margin-top: 96px; padding-top: 20px; border-top: 1px solid var(--line);
   .scales { gap: 8px; }
   .distances .reads, .distances th:last-child { display: none; }
   .distances :is(td, th):not(:first-child) { padding-left: 10px; }
-  .distances td:nth-child(4) { white-space: normal; }
+  .distances :is(td, th):nth-child(4) { display: none; }
+  .distances td:nth-child(5) { white-space: normal; }
   .frequencies, .distances { font-size: 12px; }
   .frequencies th, .frequencies td { padding-left: 8px; }
   .frequencies th:first-child, .frequencies td:first-child { padding-left: 0; }

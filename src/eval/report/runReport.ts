@@ -25,6 +25,7 @@ import { reconstructionDifferences } from './bandPictures.ts';
 import { renderReport } from './report.ts';
 import { curvesOf } from './reportCurves.ts';
 import type { FidelityAtScale, ReportData } from './reportData.ts';
+import { sampleHeadline } from './reportSpectra.ts';
 
 const SHOWN_PAIRS = 16;
 const SHOWN_SAMPLES = 24;
@@ -48,11 +49,13 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
   const summary = await readSummary(run.evaluation);
   const seconds = entries.at(-1)?.wallSeconds ?? 0;
   const psnr = summary.reconstruction_psnr_db;
+  const sampleSpectra = await sampleSpectraOf(run);
   const data: ReportData = {
     name: experiment.name,
     summary: summaryOf(model, images),
     headline: [
       ...(psnr === undefined ? [] : [{ value: psnr.toFixed(1), unit: 'dB', label: 'reconstruction PSNR' }]),
+      ...(sampleSpectra ? sampleHeadline(sampleSpectra.samples) : []),
       { value: images.count.toLocaleString('en'), label: 'training images' },
       { value: formatDuration(seconds), label: 'of training' },
       { value: model.step.toLocaleString('en'), label: 'steps' },
@@ -77,7 +80,7 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
     interpolations: await interpolationStrips(model),
     resolutions: await resolutionDrawings(model, images),
     fidelity: await fidelityOf(run, model),
-    sampleSpectra: await sampleSpectraOf(run),
+    sampleSpectra,
     perturbations: await readEvaluation(join(run.evaluation, 'perturb.json')),
     datasetNoise: await readEvaluation(join(run.evaluation, 'dataset_noise.json')),
     curves: curvesOf(entries),

@@ -1,13 +1,12 @@
 /** Evaluates a run's random samples against its training images, and its drawings against themselves at other sizes. */
 import type { ImageSet } from '../../data/imageSet.ts';
 import { Progress } from '../../files/progress.ts';
-import { evaluateImageSets, SET_METRICS } from '../../metrics/imageSets.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { withFewestChannels } from '../../metrics/signal/imageStack.ts';
 import { spread } from '../../render/references.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
+import { compareSets } from '../images/compareSets.ts';
 import { drawSamples } from './samples.ts';
 import { evaluateScaleConsistency } from './scaleConsistency.ts';
 
@@ -34,20 +33,10 @@ export async function evaluateSamples(
   const drawing = new Progress({ label: 'draw samples', total: count, unit: 'images' });
   const samples = await drawSamples(model, { seed, count }, (done) => drawing.update(done));
   drawing.finish();
-  const measuring = new Progress({ label: 'measure samples', total: SET_METRICS.length, unit: 'metrics' });
-  const compared = withFewestChannels(samples, images);
-  const { result, notes: found } = evaluateImageSets(...compared.stacks, {
-    seed,
-    prefix: 'samples_',
-    onMetric: (metric) => measuring.update(SET_METRICS.indexOf(metric)),
-  });
-  measuring.update(SET_METRICS.length);
-  measuring.finish();
-  const notes = [...compared.notes, ...found];
-  for (const note of notes) say(note);
-  const recorded = { ...result, notes };
-  await writeEvaluation(run.evaluation, 'samples', recorded);
-  return recorded;
+  const result = compareSets(samples, images, { label: 'measure samples', seed, prefix: 'samples_' });
+  for (const note of result.notes ?? []) say(note);
+  await writeEvaluation(run.evaluation, 'samples', result);
+  return result;
 }
 
 /** Writes `eval/scale_consistency.json`, of `evaluate.images` training images. */

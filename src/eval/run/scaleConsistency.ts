@@ -4,13 +4,25 @@
  * taught it anything, scores low; no ground truth is needed, and none can be wrong.
  */
 
+import { declare, describeFound } from '../../metrics/findings.ts';
+import type { Numbers } from '../../metrics/metric.ts';
 import { meanSquaredError, psnrOfMse } from '../../metrics/psnr.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { meanInterval, meanOf, withoutUnknown } from '../../metrics/signal/bootstrap.ts';
+import { meanInterval, meanOf } from '../../metrics/signal/bootstrap.ts';
 import { Random } from '../../random.ts';
 import { disposeFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
+
+/** By key. */
+export const SCALE_NUMBERS: Numbers = {
+  scale_consistency: {
+    label: 'Scale consistency',
+    unit: 'dB',
+    better: 'high',
+    reads: 'PSNR of the 4× drawing, reduced, against the 1× drawing',
+  },
+};
 
 const SCALE = 4;
 
@@ -46,12 +58,20 @@ export async function evaluateScaleConsistency(
       disposeFields(field);
     }
   }
-  const name = `scale_consistency_x${SCALE}_n${psnrs.length}_psnr_db`;
+  const found = {
+    key: 'scale_consistency',
+    protocol: `x${SCALE}_n${psnrs.length}_psnr_db`,
+    value: meanOf(psnrs),
+    interval: meanInterval(psnrs, new Random(seed, 'scaleConsistency')),
+  };
+  const [finding] = describeFound([found], declare('scale_consistency', SCALE_NUMBERS), '');
+  const { name, value, interval } = finding;
   return {
     protocol:
       `${psnrs.length} training images drawn at ${SCALE * width}x${SCALE * height}, averaged over ${SCALE}x${SCALE} ` +
       `pixels, against drawn at ${width}x${height}; floats, encoded values, PSNR per image, mean over images`,
-    metrics: { [name]: meanOf(psnrs) },
-    intervals: withoutUnknown({ [name]: meanInterval(psnrs, new Random(seed, 'scaleConsistency')) }),
+    metrics: { [name]: value },
+    intervals: interval ? { [name]: interval } : {},
+    findings: [finding],
   };
 }

@@ -5,10 +5,9 @@
  * replacement, the statistic is computed anew, and the middle 95 % of its values are the interval.
  */
 import type { Random } from '../../random.ts';
-import { jackknifeInterval, leftOutMeans } from './jackknife.ts';
+import { type Interval, jackknifeInterval, leftOutMeans } from './jackknife.ts';
 
-/** [low, high]. */
-export type Interval = readonly [low: number, high: number];
+export type { Interval };
 
 /** Resamples per interval: the ends of a 95 % interval then stand on 10 values each. */
 export const REPLICATES = 400;
@@ -24,6 +23,15 @@ export function percentileInterval(values: ArrayLike<number>, level = 0.95): Int
   const sorted = Float64Array.from(values).sort();
   const tail = (1 - level) / 2;
   return [quantileOfSorted(sorted, tail), quantileOfSorted(sorted, 1 - tail)];
+}
+
+/**
+ * 95 % interval of a number from its values over resamples, widened where need be to hold the number itself: of few, very
+ * unequal images nearly all resamples can lie on one side of it.
+ */
+export function bootstrapInterval(value: number, replicates: ArrayLike<number>): Interval {
+  const [low, high] = percentileInterval(replicates);
+  return [Math.min(low, value), Math.max(high, value)];
 }
 
 function quantileOfSorted(sorted: Float64Array, q: number): number {
@@ -60,8 +68,9 @@ export function resampledMeans(
 
 /** Interval of the mean of some values, one an image; by the jackknife where they are few; NaN where there is none. */
 export function meanInterval(values: ArrayLike<number>, random: Random, scale?: 'linear' | 'log'): Interval {
-  if (values.length < FEWEST_RESAMPLED) return jackknifeInterval(meanOf(values), leftOutMeans(values, 1), scale);
-  return percentileInterval(resampledMeans(values, 1, random));
+  const mean = meanOf(values);
+  if (values.length < FEWEST_RESAMPLED) return jackknifeInterval(mean, leftOutMeans(values, 1), scale);
+  return bootstrapInterval(mean, resampledMeans(values, 1, random));
 }
 
 /** Intervals without those that have no ends. */

@@ -21,6 +21,12 @@ export function balancedSplits(pairs: number): boolean[][] {
   );
 }
 
+/** A floor is of fewer splits where there are few images, or few parts because they are large: what to say of it. */
+export function floorNote(metric: string, floor?: { splits: number }): string[] {
+  if (!floor || floor.splits === MOST_SPLITS) return [];
+  return [`${metric}'s floor is of ${floor.splits} split${floor.splits === 1 ? '' : 's'}, not of ${MOST_SPLITS}`];
+}
+
 /** Whether a number below 8 has an odd number of ones. */
 function isOdd(bits: number): boolean {
   return ((bits ^ (bits >> 1) ^ (bits >> 2)) & 1) === 1;

@@ -6,7 +6,9 @@
  * is the textbook interval. Percentile bootstraps of 8 units cover the truth some 90 times in 100 and of 4 some 80 times,
  * because they know neither n/(n−1) nor t; the jackknife covers it 94–98 times (see its test and docs/noise.md).
  */
-import type { Interval } from './bootstrap.ts';
+
+/** [low, high]. */
+export type Interval = readonly [low: number, high: number];
 
 /** A number and its 95 % interval; NaN ends where there is none. */
 export interface Estimate {

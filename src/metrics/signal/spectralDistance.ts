@@ -7,7 +7,8 @@
  */
 import type { Random } from '../../random.ts';
 import type { Band } from './bands.ts';
-import { type Interval, percentileInterval } from './bootstrap.ts';
+import { bootstrapInterval } from './bootstrap.ts';
+import type { Estimate, Interval } from './jackknife.ts';
 
 /** Mean powers of two sets, per band. */
 export interface PowerPair {
@@ -94,10 +95,11 @@ export function splitHalfFloor(
 export interface SpectralIntervals {
   ratiosDb: Interval[];
   /**
-   * Of the distance between what the sets were drawn from. Sampling adds its noise to LSD², and resampling adds it once
-   * more; both are taken off, so the interval may lie below the LSD of the sets themselves, and start at 0.
+   * Of the distance between what the sets were drawn from. Sampling adds to LSD² the mean of the Δ's variances, which
+   * resampling shows and adds once more (Efron & Tibshirani 1993, ch. 6 and §10.2): taken off once it leaves the estimate,
+   * off the resamples twice its interval. The estimate is never above the LSD of the sets themselves; both reach 0.
    */
-  lsdDb: Interval;
+  lsdDb: Estimate;
 }
 
 /**
@@ -120,11 +122,24 @@ export function spectralIntervals(
     const pair = { generated: row(resampled.generated), reference: row(resampled.reference) };
     return powerRatiosDb(pair, rounding, comparable);
   });
-  const lsdSquares = ratios.map((row) => logSpectralDistance(bands, row) ** 2);
-  const own = logSpectralDistance(bands, powerRatiosDb(means, rounding, comparable));
-  const noise = lsdSquares.reduce((sum, square) => sum + square, 0) / replicates - own ** 2;
+  const own = powerRatiosDb(means, rounding, comparable);
+  const centre = own.map((_, b) => ratios.reduce((sum, row) => sum + row[b], 0) / replicates);
+  const squareOf = (row: Float64Array) => logSpectralDistance(bands, row) ** 2;
+  const noise = ratios.reduce((sum, row) => sum + squareOf(row.map((ratio, b) => ratio - centre[b])), 0) / replicates;
+  const value = Math.sqrt(Math.max(0, squareOf(own) - noise));
   return {
-    ratiosDb: bands.map((_, b) => percentileInterval(ratios.map((row) => row[b]))),
-    lsdDb: percentileInterval(lsdSquares.map((square) => Math.sqrt(Math.max(0, square - 2 * noise)))),
+    ratiosDb: bands.map((_, b) =>
+      bootstrapInterval(
+        own[b],
+        ratios.map((row) => row[b]),
+      ),
+    ),
+    lsdDb: {
+      value,
+      interval: bootstrapInterval(
+        value,
+        ratios.map((row) => Math.sqrt(Math.max(0, squareOf(row) - 2 * noise))),
+      ),
+    },
   };
 }

@@ -114,7 +114,7 @@ beforeAll(async () => {
     ],
     fidelity: { trainingNyquist: 6, scales: [fidelityAt(1), fidelityAt(2)] },
     sampleSpectra: {
-      samples: evaluateImageSets(noise(6), noise(8), { prefix: 'samples_' }).result,
+      samples: evaluateImageSets(noise(20), noise(24), { prefix: 'samples_' }).result,
       scaleConsistency: { protocol: '', metrics: { scale_consistency_x4_n8_psnr_db: 41 } },
     },
     perturbations: perturbed(),
@@ -192,9 +192,18 @@ describe('renderReport', () => {
     const page = renderReport(data);
     const rows = [...page.matchAll(/<tr><td>([^<]*)<\/td><td>[\d.−–]+<\/td>/g)].map(([, label]) => label);
     expect(rows).toEqual(
-      expect.arrayContaining(['LSD (dB)', 'FWD', 'SWD (×10³)', 'Density', 'Scale consistency (dB)']),
+      expect.arrayContaining([
+        'LSD (dB)',
+        'Raw LSD (dB)',
+        'Raw FWD',
+        'SWD (×10³)',
+        'Density',
+        'Scale consistency (dB)',
+      ]),
     );
-    expect(page).toMatch(/<td>Coverage<\/td>.*?\(equal sets\)/);
+    // What decides comes first, and says which way is better.
+    expect(rows.indexOf('LSD (dB)')).toBeLessThan(rows.indexOf('Raw LSD (dB)'));
+    expect(page).toMatch(/<td>Coverage<\/td>.*?<td>higher<\/td>.*?\(equal sets\)/);
     expect(page).toContain('Power of samples over training images');
   });
 

@@ -236,7 +236,7 @@ describe('spectralIntervals', () => {
       const sets = { generated: draw(truth), reference: draw([0, 0, 0]) };
       const { ratiosDb, lsdDb } = intervalsOf(bands, sets, random);
       covered += ratiosDb.filter(([low, high], b) => low <= truth[b] && truth[b] <= high).length;
-      lsdCovered += Number(lsdDb[0] <= lsd && lsd <= lsdDb[1]);
+      lsdCovered += Number(lsdDb.interval[0] <= lsd && lsd <= lsdDb.interval[1]);
     }
     expect(covered / (3 * trials)).toBeGreaterThan(0.9);
     expect(covered / (3 * trials)).toBeLessThan(0.985);
@@ -250,18 +250,22 @@ describe('spectralIntervals', () => {
     // As many dB in each of 31 rings, whose sampling noise is 0.56 dB: the LSD of the sets themselves lies above.
     const bands = ringPartition(64, 64).bands.slice(1, 32);
     const [trials, count] = [100, 120];
-    let [covered, ownLsd] = [0, 0];
+    let [covered, ownLsd, debiasedSquare] = [0, 0, 0];
     for (let trial = 0; trial < trials; trial++) {
       const random = new Random(12, 'synthetic', trial);
       const draw = (gainDb: number) =>
         Float64Array.from({ length: count * 31 }, () => -Math.log(1 - random.uniform()) * 10 ** (gainDb / 10));
       const sets = { generated: draw(lsd), reference: draw(0) };
-      const [low, high] = intervalsOf(bands, sets, random).lsdDb;
+      const { value, interval } = intervalsOf(bands, sets, random).lsdDb;
+      const [low, high] = interval;
+      expect(low <= value && value <= high).toBe(true);
+      debiasedSquare += value ** 2 / trials;
       covered += Number(low <= lsd && lsd <= high);
       const own = { generated: columnMeans(sets.generated, 31), reference: columnMeans(sets.reference, 31) };
       ownLsd += logSpectralDistance(bands, ratiosDb(own)) / trials;
     }
     expect(ownLsd).toBeGreaterThan(1.05 * lsd);
+    expect(Math.abs(Math.sqrt(debiasedSquare) - lsd)).toBeLessThan(0.2 * (ownLsd - lsd));
     expect(covered / trials).toBeGreaterThanOrEqual(0.88);
     expect(covered / trials).toBeLessThanOrEqual(most);
   });

@@ -4,8 +4,25 @@
  *
  * Deviations: all pairs at once rather than a mean over subsets, and an interval by the jackknife over images.
  */
-import type { Interval } from './signal/bootstrap.ts';
-import { twoSampleInterval } from './signal/jackknife.ts';
+import type { Metric } from './metric.ts';
+import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
+import { type Interval, twoSampleInterval } from './signal/jackknife.ts';
+
+export const kid: Metric = {
+  name: 'kid',
+  about: {
+    label: 'KID, random features',
+    better: 'low',
+    reads: 'distance of features; 0 is equal, may be negative',
+    source: 'Bińkowski et al. 2018, §4',
+    protocol: 'KID: features of a random network, no learned weights; jackknife interval',
+  },
+  measure: (sets) => {
+    const { generated, reference, count } = sharedFeatures(sets);
+    const distance = kernelDistance(generated, reference, RANDOM_FEATURES);
+    return [{ key: 'kid', protocol: `random${RANDOM_FEATURES}_n${count}`, ...distance }];
+  },
+};
 
 export interface KernelDistance {
   value: number;

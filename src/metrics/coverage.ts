@@ -7,8 +7,59 @@
  * A reference image is in the radii of its neighbours' balls too, so intervals leave out images of both sides, one by
  * one. Resampling would not do: copies among the reference make balls smaller.
  */
-import { type Interval, meanOf } from './signal/bootstrap.ts';
-import { type Estimate, twoSampleInterval } from './signal/jackknife.ts';
+import { type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
+import { meanOf } from './signal/bootstrap.ts';
+import { type Estimate, type Interval, twoSampleInterval } from './signal/jackknife.ts';
+
+/** Neighbours whose distance is a ball's radius, where there are so many images. */
+const NEIGHBOURS = 5;
+
+export const coverage: Metric = {
+  name: 'coverage',
+  about: {
+    label: 'Density and coverage',
+    source: 'Naeem et al. 2020, eqs. 4–5',
+    protocol: 'density, coverage: features of a random network, no learned weights; jackknife intervals',
+  },
+  numbers: {
+    coverage: {
+      label: 'Coverage',
+      better: 'high',
+      reads: 'share of reference images that a generated one comes near',
+      against: { key: 'coverage_expected', label: 'equal sets' },
+    },
+    density: {
+      label: 'Density',
+      reads: 'how typical images are; 1 is as typical as the reference, above they crowd where it is dense',
+    },
+    coverage_expected: { label: 'Coverage of equal sets', role: 'detail' },
+  },
+  measure: measureCoverage,
+};
+
+function measureCoverage(sets: ImageSets): Measured {
+  const { generated, reference, count, references } = sharedFeatures(sets);
+  if (references <= NEIGHBOURS) {
+    return leftOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
+  }
+  const measured = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
+  const { points } = measured;
+  const protocol = `k${NEIGHBOURS}_random${RANDOM_FEATURES}_n${count}`;
+  return {
+    found: [
+      { key: 'density', protocol, ...measured.density },
+      { key: 'coverage', protocol, ...measured.coverage },
+      { key: 'coverage_expected', protocol, value: expectedCoverage(references, count, NEIGHBOURS) },
+    ],
+    ...(points > 0 && {
+      notes: [
+        `density and coverage: ${points} of ${references} reference images have ${NEIGHBOURS} copies or more; ` +
+          'only further copies count as near them',
+      ],
+    }),
+  };
+}
 
 export interface DensityCoverage {
   /** One term per generated image; density is their mean. */

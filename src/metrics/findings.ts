@@ -1,0 +1,86 @@
+/** Findings: from what metrics find, and from the names in files that earlier versions wrote. */
+import type { Found, Metric, Numbers } from './metric.ts';
+import { type About, type EvaluationResult, type Finding, ROLES } from './result.ts';
+import type { Interval } from './signal/jackknife.ts';
+
+/** Declared numbers by key, each with its metric's name. */
+export type Declared = ReadonlyMap<string, About & { metric: string }>;
+
+export function declaredBy(metric: Pick<Metric<never>, 'name' | 'about' | 'numbers'>): Declared {
+  const { source: _source, protocol: _protocol, ...about } = metric.about;
+  return declare(metric.name, metric.numbers ?? { [metric.name]: about });
+}
+
+export function declare(metric: string, numbers: Numbers): Declared {
+  return new Map(Object.entries(numbers).map(([key, about]) => [key, { ...about, metric }]));
+}
+
+/**
+ * With their names, and what they are read against among them.
+ *
+ * @throws RangeError for a key that is not declared.
+ */
+export function describeFound(found: readonly Found[], declared: Declared, prefix: string): Finding[] {
+  const named = found.map((one) => {
+    if (!declared.has(one.key)) {
+      throw new RangeError(`"${one.key}" is none of the declared numbers ${[...declared.keys()].join(', ')}`);
+    }
+    const parts = one.band === undefined ? [one.key, one.protocol] : [one.key, one.band, one.protocol];
+    return { ...one, name: prefix + parts.filter((part) => part !== '').join('_') };
+  });
+  return described(named, declared);
+}
+
+/**
+ * The findings of an evaluation. Where it has none, as those of earlier versions, they are told from the names: each is of
+ * the longest declared key that its name, after the prefix, begins with. Numbers of no declared key are no findings.
+ */
+export function findingsOf(result: EvaluationResult, declared: Declared, prefix: string): Finding[] {
+  if (result.findings) return result.findings;
+  const keys = [...declared.keys()].sort((a, b) => b.length - a.length);
+  const begins = (text: string, start: string) => text === start || text.startsWith(`${start}_`);
+  const named = Object.entries(result.metrics).flatMap(([name, value]) => {
+    const own = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    const key = keys.find((candidate) => begins(own, candidate));
+    if (key === undefined) return [];
+    const band = result.bands?.find((entry) => begins(own.slice(key.length + 1), entry.name))?.name;
+    return [{ key, name, value, interval: result.intervals?.[name], band }];
+  });
+  return described(named, declared);
+}
+
+type Named = Pick<Finding, 'key' | 'name' | 'value' | 'interval' | 'band'>;
+
+function described(named: readonly Named[], declared: Declared): Finding[] {
+  return named.map(({ key, name, value, interval, band }): Finding => {
+    const { against, role = 'headline', ...about } = declared.get(key)!;
+    const other = against && named.find((one) => one.key === against.key && one.band === band);
+    return {
+      key,
+      name,
+      value,
+      ...(holds(interval, value) && { interval }),
+      ...(band !== undefined && { band }),
+      ...about,
+      role,
+      ...(other && { against: { name: other.name, value: other.value, label: against.label } }),
+    };
+  });
+}
+
+/** Of an interval and its value, rounding aside. An interval of another quantity, such as one without a bias, need not. */
+export function holds(interval: Interval | undefined, value: number): interval is Interval {
+  if (!interval || interval.some(Number.isNaN)) return false;
+  const slack = Number.isFinite(value) ? 1e-9 * Math.abs(value) : 0;
+  return interval[0] <= value + slack && value - slack <= interval[1];
+}
+
+/** What decides first, then what supports it, then the rest; otherwise as they come. */
+export function byRole(findings: readonly Finding[]): Finding[] {
+  return ROLES.flatMap((role) => findings.filter((finding) => finding.role === role));
+}
+
+/** `lower is better`; empty where neither is. */
+export function betterText({ better }: Pick<Finding, 'better'>): string {
+  return better === undefined ? '' : better === 'low' ? 'lower is better' : 'higher is better';
+}

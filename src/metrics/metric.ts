@@ -1,0 +1,86 @@
+/**
+ * A metric of image sets is one file that exports a `Metric`, and one line in `registry.ts`; a user's own come by
+ * `addMetric`, or in the list that `evaluateImageSets` is given.
+ */
+import { Random } from '../random.ts';
+import type { About, BandEntry } from './result.ts';
+import type { ImageStack } from './signal/imageStack.ts';
+import type { Interval } from './signal/jackknife.ts';
+
+export interface Metric<Input = ImageSets> {
+  /** What users ask for it by, and what its draws are keyed by: `fwd`. */
+  readonly name: string;
+  readonly about: About & {
+    /** Paper and equation, or where else the definition is from. */
+    source: string;
+    /** What exactly is computed, for the protocol of an evaluation. */
+    protocol?: string;
+  };
+  /** Each number that it may find, by key. Left out where there is one, whose key is the metric's name. */
+  readonly numbers?: Numbers;
+  measure(input: Input, random: Draws): Found[] | Measured;
+}
+
+export type Numbers = Readonly<Record<string, About>>;
+
+/** A number as a metric finds it. */
+export interface Found {
+  /** One of the metric's `numbers`. */
+  key: string;
+  /** What fixes the protocol, the unit last: `haar4_c3_n1000`, `r31_n1000_db`. The end of its name. */
+  protocol: string;
+  value: number;
+  /** Of 95 %, of the same quantity as the value: it must hold it. NaN ends where there is none. */
+  interval?: Interval;
+  /** The band that it is of, between key and protocol in its name. */
+  band?: string;
+}
+
+export interface Measured {
+  found: Found[];
+  /** What was left out or done otherwise than usual, and why. */
+  notes?: string[];
+  bands?: BandEntry[];
+  rings?: BandEntry[];
+}
+
+/** What metrics of image sets measure. */
+export interface ImageSets {
+  generated: ImageStack;
+  reference: ImageStack;
+  /** What several metrics need, worked out when first asked for; its draws are keyed by this name. */
+  shared<T>(name: string, compute: (random: Draws) => T): T;
+}
+
+/** Draws of one metric, the same at each call; parts have draws of their own. */
+export type Draws = (part?: number) => Random;
+
+/** Beyond it a step has more bits than a number holds exactly. */
+const MOST_PARTS = 2 ** 21;
+
+/**
+ * Draws keyed by a name: they depend neither on which other metrics there are nor on their order. The lower 32 bits of
+ * the step are the name's FNV-1a hash (Fowler, Noll & Vo; RFC 9923), the part stands above.
+ */
+export function namedDraws(seed: number, name: string): Draws {
+  const hash = fnv1a(name);
+  return (part = 0) => {
+    if (!(Number.isInteger(part) && part >= 0 && part < MOST_PARTS)) throw new RangeError(`no part ${part} of draws`);
+    return new Random(seed, 'evaluation', part * 2 ** 32 + hash);
+  };
+}
+
+/** Of UTF-8, 32 bits. */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/** A floor needs two halves of two images. */
+export const FEWEST_SPLIT = 4;
+
+/** Where a metric can't be measured. */
+export function leftOut(metric: string, reason: string): Measured {
+  return { found: [], notes: [`${metric} is left out: ${reason}`] };
+}

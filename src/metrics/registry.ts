@@ -1,0 +1,55 @@
+/** The metrics of image sets by name: those that are built in, and those that a user adds. */
+import { UsageError } from '../errors.ts';
+import { Registry } from '../registry.ts';
+import { coverage } from './coverage.ts';
+import { diversity } from './diversity.ts';
+import { type Declared, declaredBy } from './findings.ts';
+import { fwd } from './fwd.ts';
+import { kid } from './kid.ts';
+import type { Metric } from './metric.ts';
+import { spectrum } from './spectrum.ts';
+import { swd } from './swd.ts';
+
+const BUILT_IN = { spectrum, fwd, swd, kid, coverage, diversity } satisfies Record<string, Metric>;
+
+export const METRICS = new Registry<Metric>('metric', BUILT_IN);
+
+/** In the order in which they are measured. */
+export function metricNames(): string[] {
+  return METRICS.names();
+}
+
+/** @throws UsageError where there is none of this name. */
+export function metricNamed(name: string): Metric {
+  return METRICS.get(name);
+}
+
+/** Every number that these metrics, or all, may find. */
+export function declaredNumbers(metrics: Iterable<Metric> = METRICS.all().map(([, metric]) => metric)): Declared {
+  return new Map([...metrics].flatMap((metric) => [...declaredBy(metric)]));
+}
+
+/**
+ * Makes a metric known to `evaluate --run`, `evaluate images --metrics` and `evaluateImageSets`. The same one may be added
+ * again.
+ *
+ * @param origin who adds it: the path of a plugin.
+ * @throws UsageError where its name, or the key of one of its numbers, is another's or can't be one.
+ */
+export function addMetric(metric: Metric, origin = 'addMetric'): void {
+  const { name } = metric;
+  const keys = [...declaredBy(metric).keys()];
+  const odd = [name, ...keys].find((text) => !/^[A-Za-z][\w-]*$/.test(text));
+  if (odd !== undefined) {
+    throw new UsageError(`metric "${name}": "${odd}" can't be a name; use letters, digits, _ and -, a letter first`);
+  }
+  const others = METRICS.all().flatMap(([other, known]) => (other === name ? [] : [known]));
+  const taken = declaredNumbers(others);
+  const key = keys.find((own) => taken.has(own));
+  if (key !== undefined) {
+    throw new UsageError(
+      `metric "${name}": its number "${key}" is one of metric "${taken.get(key)!.metric}"; rename it`,
+    );
+  }
+  METRICS.add(name, metric, origin);
+}
