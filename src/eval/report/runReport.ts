@@ -8,7 +8,7 @@ import { formatDuration } from '../../files/progress.ts';
 import { fullView } from '../../grid.ts';
 import type { BandFidelity } from '../../metrics/pairedSpectrum.ts';
 import { meanSquaredError, psnrOfMse } from '../../metrics/psnr.ts';
-import { disposeFields } from '../../render/drawableField.ts';
+import { withFields } from '../../render/drawableField.ts';
 import { interpolateLatents } from '../../render/interpolation.ts';
 import { imageFields, imageLatents, latentFields, sampleLatents } from '../../render/model.ts';
 import { pngOf } from '../../render/png.ts';
@@ -138,13 +138,8 @@ async function latentPngs(model: OpenedModel, latents: Float32Array): Promise<Ui
   const { width, height } = model.training;
   const factor = Math.max(1, SAMPLE_PIXELS / Math.min(width, height));
   const view = fullView(Math.round(width * factor), Math.round(height * factor));
-  const field = latentFields(model, latents);
-  try {
-    const drawn = await renderImages(field, view);
-    return await Promise.all(drawn.map((pixels) => pngOf({ ...view, pixels })));
-  } finally {
-    disposeFields(field);
-  }
+  const drawn = await withFields(latentFields(model, latents), (field) => renderImages(field, view));
+  return Promise.all(drawn.map((pixels) => pngOf({ ...view, pixels })));
 }
 
 async function samplePngs(model: OpenedModel): Promise<Uint8Array[] | undefined> {
@@ -175,8 +170,7 @@ export async function typicalImage(model: OpenedModel, images: ImageSet): Promis
 async function resolutionDrawings(model: OpenedModel, images: ImageSet): Promise<ReportData['resolutions']> {
   const index = await typicalImage(model, images);
   const drawings: NonNullable<ReportData['resolutions']>['drawings'][number][] = [];
-  const field = imageFields(model, [index]);
-  try {
+  await withFields(imageFields(model, [index]), async (field) => {
     for (const scale of SHOWN_SCALES) {
       const view = fullView(images.width * scale, images.height * scale);
       // Ground truth as large as this is not always worth its bytes in the page: up to 1024 pixels.
@@ -188,9 +182,7 @@ async function resolutionDrawings(model: OpenedModel, images: ImageSet): Promise
         truth: truth && (await pngOf({ ...view, pixels: truth.pixels })),
       });
     }
-  } finally {
-    disposeFields(field);
-  }
+  });
   return { name: images.names[index], drawings };
 }
 
