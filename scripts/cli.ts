@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { commandLine } from '../src/commandLine.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { Interrupted, messageOf, RunError, UsageError } from '../src/errors.ts';
 import { removeTemporaryFiles } from '../src/files/atomicFile.ts';
@@ -81,7 +82,7 @@ function withSubcommands({ subcommands = [], builder, ...command }: Command): Co
 export async function runAsProgram(moduleUrl: string, name: string, command: Command): Promise<void> {
   const program = process.argv[1];
   if (program === undefined || realpathSync(program) !== fileURLToPath(moduleUrl)) return;
-  await runCommands(`npm run ${name} --`, [
+  await runCommands(commandLine(name), [
     { ...command, command: ['$0'], subcommands: [] },
     ...(command.subcommands ?? []),
   ]);
@@ -128,11 +129,6 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   } finally {
     onInterrupt = undefined;
   }
-}
-
-/** How the user calls a command: `npm run train --` in a checkout, `npx chladni train` elsewhere. */
-export function commandLine(name: string): string {
-  return /chladni(\.[jt]s)?$/.test(process.argv[1] ?? '') ? `npx chladni ${name}` : `npm run ${name} --`;
 }
 
 /** Starts the engine that is asked for, else the run's own, else whichever works here. */

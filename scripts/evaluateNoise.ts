@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { commandLine, ownCommandLine } from '../src/commandLine.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { type EncodingConfig, type Experiment, trainingSize } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
@@ -141,7 +142,10 @@ export const evaluateNoise: Command = {
         requiresArg: true,
       })
       .conflicts({ image: ['spectrum', 'config'], spectrum: 'config', clean: ['image', 'spectrum', 'config'] })
-      .example('$0 noise --image photo.jpg --out runs/noise', 'four encodings, three noise levels, 8 draws'),
+      .example(
+        `${commandLine('evaluate')} noise --image photo.jpg --out runs/noise`,
+        'four encodings, three noise levels, 8 draws',
+      ),
   handler: async (args: Arguments) => {
     const { clean, noisy } = args;
     if (clean !== undefined && noisy !== undefined) return evaluateNoisyRuns(clean, noisy, args.engine, args.out);
@@ -200,11 +204,7 @@ export const evaluateNoise: Command = {
     progress.finish();
     await writeEvaluation(out, 'noise', noiseResult(data));
     const page = join(out, 'noise.html');
-    const words = process.argv
-      .slice(2)
-      .map((word) => (/^[\w=.,:/@^-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
-    const command = `npm run evaluate -- ${words.filter((word) => word !== 'evaluate').join(' ')}`;
-    await writeFileAtomically(page, noisePage(data, await differencePictures(data), command));
+    await writeFileAtomically(page, noisePage(data, await differencePictures(data), ownCommandLine('evaluate')));
     printStudy(data.studies);
     console.log(`written to ${join(out, 'noise.json')} and ${page}`);
   },

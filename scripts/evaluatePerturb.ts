@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { commandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
 import { DISTURBANCES, perturbRun } from '../src/eval/perturb/perturbRun.ts';
 import { perturbationsResult } from '../src/eval/perturb/perturbStudyData.ts';
@@ -7,7 +8,7 @@ import { Progress } from '../src/files/progress.ts';
 import { writeEvaluation } from '../src/run/evaluations.ts';
 import { disposeModel, openModel } from '../src/run/openModel.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
-import { type Command, checkpointOption, commandLine, engineForRun } from './cli.ts';
+import { type Command, checkpointOption, engineForRun } from './cli.ts';
 import { printPerturbations } from './evaluationTables.ts';
 
 interface Arguments {

@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { commandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
 import { Progress } from '../src/files/progress.ts';
 import type { View } from '../src/grid.ts';
@@ -12,7 +13,7 @@ import { parseView } from '../src/render/parseView.ts';
 import { renderImage, renderScanlines } from '../src/render/render.ts';
 import { disposeModel, openModel } from '../src/run/openModel.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
-import { type Command, checkpointOption, commandLine, engineForRun, runAsProgram } from './cli.ts';
+import { type Command, checkpointOption, engineForRun, runAsProgram } from './cli.ts';
 
 interface Arguments {
   run: string;

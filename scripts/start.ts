@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandLine } from '../src/commandLine.ts';
 import { formatExperiment, loadExperiment } from '../src/config/load.ts';
 import type { ImageSet } from '../src/data/imageSet.ts';
 import { startEngine } from '../src/engine/engine.ts';
@@ -17,7 +18,7 @@ import { renderImages, renderScanlines } from '../src/render/render.ts';
 import { disposeModel, type OpenedModel, openModel } from '../src/run/openModel.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 import { loadWithProgress, trainSession } from '../src/train/session.ts';
-import { type Command, commandLine, interruptible, runAsProgram } from './cli.ts';
+import { type Command, interruptible, runAsProgram } from './cli.ts';
 import { printEvaluations } from './evaluationTables.ts';
 
 const LARGE = 2048;

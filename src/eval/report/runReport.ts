@@ -1,5 +1,6 @@
 /** Puts a run's report together: draws what it shows, reads what it quotes. */
 import { join } from 'node:path';
+import { commandLine } from '../../commandLine.ts';
 import { formatExperiment } from '../../config/load.ts';
 import type { ImageSet } from '../../data/imageSet.ts';
 import { writeFileAtomically } from '../../files/atomicFile.ts';
@@ -84,12 +85,12 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
     skipped: images.skipped,
     config: formatExperiment(experiment),
     commands: [
-      { purpose: 'Train it again', command: `npm run train -- --config ${run.config} --run runs/again` },
+      { purpose: 'Train it again', command: `${commandLine('train')} --config ${run.config} --run runs/again` },
       {
         purpose: 'Draw a sample at any size',
-        command: `npm run sample -- --run ${run.path} --size 2048x2048 --seed 7 --out sample.png`,
+        command: `${commandLine('sample')} --run ${run.path} --size 2048x2048 --seed 7 --out sample.png`,
       },
-      { purpose: 'Measure it', command: `npm run evaluate -- --run ${run.path}` },
+      { purpose: 'Measure it', command: `${commandLine('evaluate')} --run ${run.path}` },
       { purpose: 'Watch it', command: 'tensorboard --logdir runs' },
     ],
     footer: environment && footerOf(environment),
