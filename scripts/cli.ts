@@ -7,7 +7,8 @@ import { commandLine } from '../src/commandLine.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { Interrupted, messageOf, RunError, UsageError } from '../src/errors.ts';
 import { removeTemporaryFiles } from '../src/files/atomicFile.ts';
-import type { RunFolder } from '../src/run/runFolder.ts';
+import { disposeModel, type OpenedModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
 
 /** A command: its options, and what it does with them. */
 export interface Command {
@@ -146,8 +147,27 @@ export async function engineForRun(run: RunFolder, asked?: string): Promise<void
   }
 }
 
+/**
+ * Opens the checkpoint that the options of a command name, on the engine that they or the run name, for as long as `work`
+ * lasts.
+ */
+export async function withModel(
+  options: { run: string; checkpoint: string; engine?: string },
+  work: (model: OpenedModel, run: RunFolder) => Promise<void>,
+): Promise<void> {
+  const run = await RunFolder.open(options.run);
+  await engineForRun(run, options.engine);
+  const model = await openModel(run, checkpointOption(options.checkpoint));
+  try {
+    if (model.warning) console.error(model.warning);
+    await work(model, run);
+  } finally {
+    disposeModel(model);
+  }
+}
+
 /** `latest`, `best` or a step. */
-export function checkpointOption(text: string): 'latest' | 'best' | number {
+function checkpointOption(text: string): 'latest' | 'best' | number {
   if (text === 'latest' || text === 'best') return text;
   if (/^\d+$/.test(text)) return Number(text);
   throw new UsageError(`--checkpoint ${text}: expected latest, best or the number of a step`);

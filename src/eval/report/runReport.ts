@@ -21,11 +21,12 @@ import { readMetrics } from '../../run/metricsLog.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { describeModel, loadWithProgress } from '../../train/session.ts';
-import { reconstructionPsnrs, reconstructions, unit } from '../run/reconstruction.ts';
+import { reconstructions, unit } from '../run/reconstruction.ts';
 import { reconstructionDifferences } from './bandPictures.ts';
 import { renderReport } from './report.ts';
 import { curvesOf } from './reportCurves.ts';
 import type { FidelityAtScale, ReportData } from './reportData.ts';
+import { typicalImage } from './showpieces.ts';
 
 const SHOWN_PAIRS = 16;
 const SHOWN_SAMPLES = 24;
@@ -158,14 +159,6 @@ async function interpolationStrips(model: OpenedModel): Promise<Uint8Array[][] |
     strips.push(await latentPngs(model, interpolateLatents([ends[i], ends[i + 1]], { frames: STRIP_FRAMES })));
   }
   return strips;
-}
-
-/** The image that is drawn neither well nor badly: of median PSNR among some. */
-export async function typicalImage(model: OpenedModel, images: ImageSet): Promise<number> {
-  const candidates = spread(images.count, 64);
-  const psnrs = await reconstructionPsnrs(model, referenceOf(images, candidates));
-  const ranked = candidates.map((image, i) => ({ image, psnr: psnrs[i] })).sort((a, b) => a.psnr - b.psnr);
-  return ranked[Math.floor(ranked.length / 2)].image;
 }
 
 async function resolutionDrawings(model: OpenedModel, images: ImageSet): Promise<ReportData['resolutions']> {

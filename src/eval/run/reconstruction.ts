@@ -8,17 +8,8 @@ import type { EvaluationResult } from '../../metrics/result.ts';
 import { octavePartition } from '../../metrics/signal/bands.ts';
 import { withFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
+import type { Reference } from '../../render/references.ts';
 import { renderImages } from '../../render/render.ts';
-
-/** What reconstructions should look like: some of the model's training images at some size. */
-export interface Reference {
-  width: number;
-  height: number;
-  /** Indices of the images within the model. */
-  images: readonly number[];
-  /** The image at a position of `images`, [height, width, 3] uint8. */
-  pixels(position: number): Uint8Array;
-}
 
 /** Images drawn in one go; bounds memory at large sizes. */
 const PIXELS_AT_ONCE = 2 ** 20;
