@@ -1,11 +1,12 @@
 import { commandLine, ownCommandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
+import { writeDatasetNoise } from '../src/eval/datasetNoise/writeDatasetNoise.ts';
 import { NOISE_STUDY, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';
 import type { NoiseOptions } from '../src/eval/noise/noiseOptions.ts';
 import type { EncodingStudy } from '../src/eval/noise/noiseStudyData.ts';
 import { writeNoiseStudy } from '../src/eval/noise/writeNoiseStudy.ts';
-import type { Command } from './cli.ts';
-import { evaluateNoisyRuns } from './evaluateNoisyRuns.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
+import { type Command, engineForRun } from './cli.ts';
 
 interface Arguments extends NoiseOptions {
   engine?: string;
@@ -76,7 +77,7 @@ export const evaluateNoise: Command = {
       ),
   handler: async (args: Arguments) => {
     const { clean, noisy } = args;
-    if (clean !== undefined && noisy !== undefined) return evaluateNoisyRuns(clean, noisy, args.engine, args.out);
+    if (clean !== undefined && noisy !== undefined) return compareRuns({ ...args, clean, noisy });
     if (clean !== undefined || noisy !== undefined)
       throw new UsageError('--clean RUN and --noisy RUN go together: the same run without and with data.noise');
     const { out } = args;
@@ -105,4 +106,18 @@ function printStudy(studies: readonly EncodingStudy[]): void {
       );
     }
   }
+}
+
+/** How much of its training images' noise a generator draws. */
+async function compareRuns({ clean, noisy, engine, out }: Arguments & { clean: string; noisy: string }): Promise<void> {
+  const [cleanRun, noisyRun] = [await RunFolder.open(clean), await RunFolder.open(noisy)];
+  await engineForRun(noisyRun, engine);
+  const { measured, images, sigma, folder } = await writeDatasetNoise(cleanRun, noisyRun, out, console.error);
+  console.log(`${images} images, σ = ${sigma}`);
+  console.log('cycles/image    gain G  copy C  power excess');
+  for (const { name, noiseGain, noiseCopy, powerExcess } of measured.bands) {
+    const cell = (value: number, width: number) => value.toFixed(3).padStart(width);
+    console.log(`${name.padEnd(14)}${cell(noiseGain, 8)}${cell(noiseCopy, 8)}${cell(powerExcess, 14)}`);
+  }
+  console.log(`written to ${folder}/dataset_noise.json`);
 }
