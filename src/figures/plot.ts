@@ -47,6 +47,8 @@ const FONT = 12;
 /** Mean width of a character, as a fraction of the font size. */
 const CHARACTER = 0.56;
 const MUTED = '0.68';
+/** Pixels that a label should have: d3 takes it as a wish, and makes up to 1.4 times as many linear ticks. */
+const ROOM = { x: { linear: 100, log: 80, log2: 48 }, y: { linear: 54, log: 44, log2: 44 } };
 /** Up to this many points are marked one by one. */
 const MARKED_POINTS = 20;
 
@@ -79,7 +81,7 @@ export function linePlot(plot: LinePlot): string {
     kind: plot.y.scale ?? 'linear',
     domain: plot.y.domain,
     roomy: true,
-    tickCount: Math.max(2, Math.floor((height - top - bottom) / 44)),
+    tickCount: Math.max(3, Math.floor((height - top - bottom) / ROOM.y[plot.y.scale ?? 'linear'])),
   });
   const left = Math.ceil(14 + Math.max(20, ...y.ticks.map(({ label }) => textWidth(label, FONT))));
   const plotWidth = width - left - 26;
@@ -87,7 +89,7 @@ export function linePlot(plot: LinePlot): string {
     kind: plot.x.scale ?? 'linear',
     domain: plot.x.domain,
     roomy: false,
-    tickCount: Math.max(2, Math.floor(plotWidth / (plot.x.scale === 'log2' ? 48 : 100))),
+    tickCount: Math.max(2, Math.floor(plotWidth / ROOM.x[plot.x.scale ?? 'linear'])),
   });
   const frame: Frame = { left, top, width: plotWidth, height: height - top - bottom, x, y };
   const lines = series.map((one, i) => ({ ...one, color: one.color ?? PALETTE[i % PALETTE.length] }));
