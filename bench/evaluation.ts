@@ -15,7 +15,7 @@ const SIZE = 64;
 const BOUND_SECONDS = 30;
 
 /** RGB crops of one large field of natural slope: content costs nothing here, but flat images would be no test. */
-function images(count: number, seed: number) {
+export function images(count: number, seed: number) {
   const side = 512;
   const field = powerLawField(side, side, 2.5, new Random(seed, 'synthetic'), 40);
   const random = new Random(seed, 'synthetic', 1);

@@ -3,10 +3,12 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { commandLine } from '../src/commandLine.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { Interrupted, messageOf, RunError, UsageError } from '../src/errors.ts';
 import { removeTemporaryFiles } from '../src/files/atomicFile.ts';
-import type { RunFolder } from '../src/run/runFolder.ts';
+import { disposeModel, type OpenedModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
 
 /** A command: its options, and what it does with them. */
 export interface Command {
@@ -81,7 +83,7 @@ function withSubcommands({ subcommands = [], builder, ...command }: Command): Co
 export async function runAsProgram(moduleUrl: string, name: string, command: Command): Promise<void> {
   const program = process.argv[1];
   if (program === undefined || realpathSync(program) !== fileURLToPath(moduleUrl)) return;
-  await runCommands(`npm run ${name} --`, [
+  await runCommands(commandLine(name), [
     { ...command, command: ['$0'], subcommands: [] },
     ...(command.subcommands ?? []),
   ]);
@@ -130,11 +132,6 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   }
 }
 
-/** How the user calls a command: `npm run train --` in a checkout, `npx chladni train` elsewhere. */
-export function commandLine(name: string): string {
-  return /chladni(\.[jt]s)?$/.test(process.argv[1] ?? '') ? `npx chladni ${name}` : `npm run ${name} --`;
-}
-
 /** Starts the engine that is asked for, else the run's own, else whichever works here. */
 export async function engineForRun(run: RunFolder, asked?: string): Promise<void> {
   if (asked !== undefined) {
@@ -150,8 +147,27 @@ export async function engineForRun(run: RunFolder, asked?: string): Promise<void
   }
 }
 
+/**
+ * Opens the checkpoint that the options of a command name, on the engine that they or the run name, for as long as `work`
+ * lasts.
+ */
+export async function withModel(
+  options: { run: string; checkpoint: string; engine?: string },
+  work: (model: OpenedModel, run: RunFolder) => Promise<void>,
+): Promise<void> {
+  const run = await RunFolder.open(options.run);
+  await engineForRun(run, options.engine);
+  const model = await openModel(run, checkpointOption(options.checkpoint));
+  try {
+    if (model.warning) console.error(model.warning);
+    await work(model, run);
+  } finally {
+    disposeModel(model);
+  }
+}
+
 /** `latest`, `best` or a step. */
-export function checkpointOption(text: string): 'latest' | 'best' | number {
+function checkpointOption(text: string): 'latest' | 'best' | number {
   if (text === 'latest' || text === 'best') return text;
   if (/^\d+$/.test(text)) return Number(text);
   throw new UsageError(`--checkpoint ${text}: expected latest, best or the number of a step`);

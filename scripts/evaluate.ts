@@ -1,8 +1,6 @@
 import { UsageError } from '../src/errors.ts';
 import { evaluateRun } from '../src/eval/run/evaluateRun.ts';
-import { disposeModel, openModel } from '../src/run/openModel.ts';
-import { RunFolder } from '../src/run/runFolder.ts';
-import { type Command, checkpointOption, engineForRun, runAsProgram } from './cli.ts';
+import { type Command, runAsProgram, withModel } from './cli.ts';
 import { evaluateImages } from './evaluateImages.ts';
 import { evaluateNoise } from './evaluateNoise.ts';
 import { evaluatePerturb } from './evaluatePerturb.ts';
@@ -35,13 +33,10 @@ export const evaluate: Command = {
     const { disturbed } = args;
     if (disturbed !== undefined && !(Number.isSafeInteger(disturbed) && disturbed >= 0))
       throw new UsageError('--disturbed: expected a whole number, 0 or more');
-    const run = await RunFolder.open(args.run);
-    await engineForRun(run, args.engine);
-    const model = await openModel(run, checkpointOption(args.checkpoint));
-    if (model.warning) console.error(model.warning);
-    printEvaluations(await evaluateRun(run, model, console.error, { disturbed }));
-    console.log(`written to ${run.evaluation}`);
-    disposeModel(model);
+    await withModel({ ...args, run: args.run }, async (model, run) => {
+      printEvaluations(await evaluateRun(run, model, console.error, { disturbed }));
+      console.log(`written to ${run.evaluation}`);
+    });
   },
 };
 

@@ -1,90 +1,18 @@
-import { join } from 'node:path';
-import { loadExperiment } from '../src/config/load.ts';
-import type { Experiment } from '../src/config/schema.ts';
-import { trainingSize } from '../src/data/schema.ts';
-import { startEngine } from '../src/engine/engine.ts';
+import { commandLine, ownCommandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';
-import type { Optimizer } from '../src/eval/noise/noiseFits.ts';
-import { noisePage } from '../src/eval/noise/noisePage.ts';
-import { differencePictures } from '../src/eval/noise/noisePictures.ts';
-import { noiseResult } from '../src/eval/noise/noiseResult.ts';
-import { runNoiseStudy } from '../src/eval/noise/noiseStudy.ts';
-import { imageOfData, imageOfFile, imageOfSpectrum } from '../src/eval/noise/studyImage.ts';
-import { writeFileAtomically } from '../src/files/atomicFile.ts';
-import { fileError } from '../src/files/fileErrors.ts';
-import { makeFolder } from '../src/files/makeFolder.ts';
-import { Progress } from '../src/files/progress.ts';
-import type { EncodingConfig } from '../src/models/encodings/registry.ts';
-import { readEvaluation, readSummary, writeEvaluation } from '../src/run/evaluations.ts';
-import type { Command } from './cli.ts';
-import { evaluateNoisyRuns } from './evaluateNoisyRuns.ts';
+import { writeDatasetNoise } from '../src/eval/datasetNoise/writeDatasetNoise.ts';
+import { NOISE_STUDY, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';
+import type { NoiseOptions } from '../src/eval/noise/noiseOptions.ts';
+import type { EncodingStudy } from '../src/eval/noise/noiseStudyData.ts';
+import { writeNoiseStudy } from '../src/eval/noise/writeNoiseStudy.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
+import { type Command, engineForRun } from './cli.ts';
 
-interface Arguments {
-  image?: string;
-  spectrum?: number;
-  config?: string;
-  which: string;
-  set: string[];
-  encodings: string;
-  sigma: string;
-  draws: number;
-  impulses: number;
-  impulseAmplitude: number;
-  optimizer: Optimizer;
-  steps?: number;
-  size?: string;
-  points?: number;
-  learningRate?: number;
-  seed?: number;
+interface Arguments extends NoiseOptions {
   engine?: string;
   out?: string;
   clean?: string;
   noisy?: string;
-}
-
-async function experimentOf(args: Arguments): Promise<Experiment> {
-  const given = {
-    'data.size': args.size,
-    'train.steps': args.steps,
-    'train.points': args.points,
-    'train.learningRate': args.learningRate,
-    seed: args.seed,
-  };
-  const overrides = Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
-  const experiment = await loadExperiment(args.config, [
-    ...(args.config === undefined ? NOISE_STUDY_OVERRIDES : []),
-    ...overrides,
-    ...args.set,
-  ]);
-  if (experiment.objective !== 'fit') {
-    throw new UsageError(`${args.config}: noise is studied on fits; use a config with objective: fit`);
-  }
-  return experiment;
-}
-
-/** Encodings by kind, as the config has them, or else scaled to the image: up to its Nyquist frequency. */
-function encodingsOf({ encodings: names, config, set }: Arguments, { model, data }: Experiment): EncodingConfig[] {
-  const presets = studyEncodings(trainingSize(data));
-  // What a config or --set names is meant; the defaults' encoding is nobody's choice.
-  const own = config !== undefined || set.some((override) => override.startsWith('model.encoding'));
-  const kinds = names.split(',').map((name) => name.trim());
-  return kinds.map((kind, i) => {
-    if (!Object.hasOwn(presets, kind) || kinds.indexOf(kind) !== i) {
-      throw new UsageError(`--encodings ${names}: expected some of ${Object.keys(presets).join(',')}, each once`);
-    }
-    return own && model.encoding.kind === kind ? model.encoding : presets[kind as keyof typeof presets];
-  });
-}
-
-function sigmasOf(text: string): number[] {
-  const sigmas = text.split(',').map(Number);
-  if (sigmas.some((sigma) => !(sigma > 0 && sigma < 10)) || new Set(sigmas).size < sigmas.length) {
-    throw new UsageError(
-      `--sigma ${text}: expected different numbers above 0, such as 0.05,0.1 (colours are in [0,1])`,
-    );
-  }
-  return sigmas;
 }
 
 export const evaluateNoise: Command = {
@@ -143,76 +71,25 @@ export const evaluateNoise: Command = {
         requiresArg: true,
       })
       .conflicts({ image: ['spectrum', 'config'], spectrum: 'config', clean: ['image', 'spectrum', 'config'] })
-      .example('$0 noise --image photo.jpg --out runs/noise', 'four encodings, three noise levels, 8 draws'),
+      .example(
+        `${commandLine('evaluate')} noise --image photo.jpg --out runs/noise`,
+        'four encodings, three noise levels, 8 draws',
+      ),
   handler: async (args: Arguments) => {
     const { clean, noisy } = args;
-    if (clean !== undefined && noisy !== undefined) return evaluateNoisyRuns(clean, noisy, args.engine, args.out);
+    if (clean !== undefined && noisy !== undefined) return compareRuns({ ...args, clean, noisy });
     if (clean !== undefined || noisy !== undefined)
       throw new UsageError('--clean RUN and --noisy RUN go together: the same run without and with data.noise');
     const { out } = args;
     if (out === undefined) throw new UsageError('--out: say in which folder to put noise.json and noise.html');
-    for (const [name, value, least] of [
-      ['draws', args.draws, 2],
-      ['impulses', args.impulses, 0],
-    ] as const) {
-      if (!Number.isInteger(value) || value < least)
-        throw new UsageError(`--${name}: expected a whole number, ${least} or more`);
-    }
-    if (!(Math.abs(args.impulseAmplitude) > 0))
-      throw new UsageError('--impulse-amplitude: expected a number other than 0');
-    if (args.spectrum !== undefined && !Number.isFinite(args.spectrum))
-      throw new UsageError('--spectrum: expected a number');
-    const sigmas = sigmasOf(args.sigma);
-    const experiment = await experimentOf(args);
-    const encodings = encodingsOf(args, experiment);
-    const image =
-      args.image !== undefined
-        ? await imageOfFile(args.image, experiment)
-        : args.spectrum !== undefined
-          ? imageOfSpectrum(experiment, args.spectrum)
-          : await imageOfData(experiment, args.which, console.error);
-    const engine = await startEngine(args.engine ?? experiment.engine);
-    await makeFolder(out).catch((error: unknown) => {
-      throw fileError('make the folder', out, error);
-    });
-    // Before minutes go into fits: whether what is there can be replaced.
-    await readSummary(out);
-    await readEvaluation(join(out, 'noise.json'));
-    const { draws, impulses, impulseAmplitude, optimizer } = args;
-    const fields = 1 + sigmas.length * draws + impulses;
-    console.error(
-      `${image.name}, ${image.width}x${image.height}; ${encodings.length} encodings, ${fields} fits each; engine ${engine.name}`,
-    );
-    const progress = new Progress({
-      label: 'noise study',
-      total: encodings.length * experiment.train.steps,
-      unit: 'steps',
-    });
-    const data = await runNoiseStudy({
-      image,
-      experiment,
-      encodings,
-      sigmas,
-      draws,
-      optimizer,
-      impulses,
-      impulseAmplitude,
-      onProgress: (done) => progress.update(done),
-    });
-    progress.finish();
-    await writeEvaluation(out, 'noise', noiseResult(data));
-    const page = join(out, 'noise.html');
-    const words = process.argv
-      .slice(2)
-      .map((word) => (/^[\w=.,:/@^-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
-    const command = `npm run evaluate -- ${words.filter((word) => word !== 'evaluate').join(' ')}`;
-    await writeFileAtomically(page, noisePage(data, await differencePictures(data), command));
-    printStudy(data.studies);
-    console.log(`written to ${join(out, 'noise.json')} and ${page}`);
+    const files = { folder: out, command: ownCommandLine('evaluate') };
+    const { studies, numbers, page } = await writeNoiseStudy(args, files, console.error);
+    printStudy(studies);
+    console.log(`written to ${numbers} and ${page}`);
   },
 };
 
-function printStudy(studies: Awaited<ReturnType<typeof runNoiseStudy>>['studies']): void {
+function printStudy(studies: readonly EncodingStudy[]): void {
   console.log('σ       encoding      clean dB  noisy dB   T, G of each octave (cycles per image)');
   for (const [i] of studies[0].levels.entries()) {
     for (const { encoding, levels } of studies) {
@@ -229,4 +106,18 @@ function printStudy(studies: Awaited<ReturnType<typeof runNoiseStudy>>['studies'
       );
     }
   }
+}
+
+/** How much of its training images' noise a generator draws. */
+async function compareRuns({ clean, noisy, engine, out }: Arguments & { clean: string; noisy: string }): Promise<void> {
+  const [cleanRun, noisyRun] = [await RunFolder.open(clean), await RunFolder.open(noisy)];
+  await engineForRun(noisyRun, engine);
+  const { measured, images, sigma, folder } = await writeDatasetNoise(cleanRun, noisyRun, out, console.error);
+  console.log(`${images} images, σ = ${sigma}`);
+  console.log('cycles/image    gain G  copy C  power excess');
+  for (const { name, noiseGain, noiseCopy, powerExcess } of measured.bands) {
+    const cell = (value: number, width: number) => value.toFixed(3).padStart(width);
+    console.log(`${name.padEnd(14)}${cell(noiseGain, 8)}${cell(noiseCopy, 8)}${cell(powerExcess, 14)}`);
+  }
+  console.log(`written to ${folder}/dataset_noise.json`);
 }

@@ -1,13 +1,10 @@
 import { join } from 'node:path';
+import { commandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { DISTURBANCES, perturbRun } from '../src/eval/perturb/perturbRun.ts';
-import { perturbationsResult } from '../src/eval/perturb/perturbStudyData.ts';
+import { writePerturbations } from '../src/eval/perturb/evaluatePerturbations.ts';
+import { DISTURBANCES } from '../src/eval/perturb/perturbRun.ts';
 import { logEvaluation } from '../src/eval/run/evaluationEvents.ts';
-import { Progress } from '../src/files/progress.ts';
-import { writeEvaluation } from '../src/run/evaluations.ts';
-import { disposeModel, openModel } from '../src/run/openModel.ts';
-import { RunFolder } from '../src/run/runFolder.ts';
-import { type Command, checkpointOption, commandLine, engineForRun } from './cli.ts';
+import { type Command, withModel } from './cli.ts';
 import { printPerturbations } from './evaluationTables.ts';
 
 interface Arguments {
@@ -77,33 +74,15 @@ export const evaluatePerturb: Command = {
       numbersOf('jitter', args.jitter),
       numbersOf('frequencies', args.frequencies),
     ];
-    const run = await RunFolder.open(args.run);
-    await engineForRun(run, args.engine);
-    const model = await openModel(run, checkpointOption(args.checkpoint));
-    if (model.warning) console.error(model.warning);
-    let progress: Progress | undefined;
     const { images, repeats, epsilon, seed } = args;
-    const study = await perturbRun(model, {
-      images,
-      repeats,
-      sizes,
-      jitters,
-      frequencyShifts,
-      epsilon,
-      seed,
-      onProgress: (done, total) => {
-        progress ??= new Progress({ label: 'disturb', total, unit: 'images' });
-        progress.update(done);
-      },
+    await withModel(args, async (model, run) => {
+      const options = { images, repeats, sizes, jitters, frequencyShifts, epsilon, seed };
+      const result = await writePerturbations(run, model, options);
+      await logEvaluation(join(run.evaluation, 'perturb'), model.step, [result]);
+      printPerturbations(result);
+      console.log(
+        `written to ${join(run.evaluation, 'perturb.json')}; ${commandLine('report')} --run ${run.path} shows it`,
+      );
     });
-    progress?.finish();
-    disposeModel(model);
-    const result = perturbationsResult(study);
-    await writeEvaluation(run.evaluation, 'perturb', result);
-    await logEvaluation(join(run.evaluation, 'perturb'), model.step, [result]);
-    printPerturbations(result);
-    console.log(
-      `written to ${join(run.evaluation, 'perturb.json')}; ${commandLine('report')} --run ${run.path} shows it`,
-    );
   },
 };

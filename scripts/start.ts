@@ -2,26 +2,18 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandLine } from '../src/commandLine.ts';
 import { formatExperiment, loadExperiment } from '../src/config/load.ts';
-import type { ImageSet } from '../src/data/imageSet.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { Interrupted } from '../src/errors.ts';
-import { typicalImage, writeRunReport } from '../src/eval/report/runReport.ts';
+import { writeRunReport } from '../src/eval/report/runReport.ts';
+import { drawShowpieces } from '../src/eval/report/showpieces.ts';
 import { evaluateRun } from '../src/eval/run/evaluateRun.ts';
-import { fullView } from '../src/grid.ts';
-import { contactSheet } from '../src/render/contactSheet.ts';
-import { disposeFields } from '../src/render/drawableField.ts';
-import { writeImage } from '../src/render/imageFile.ts';
-import { imageFields, latentFields, sampleLatents } from '../src/render/model.ts';
-import { renderImages, renderScanlines } from '../src/render/render.ts';
-import { disposeModel, type OpenedModel, openModel } from '../src/run/openModel.ts';
+import { disposeModel, openModel } from '../src/run/openModel.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 import { loadWithProgress, trainSession } from '../src/train/session.ts';
-import { type Command, commandLine, interruptible, runAsProgram } from './cli.ts';
+import { type Command, interruptible, runAsProgram } from './cli.ts';
 import { printEvaluations } from './evaluationTables.ts';
-
-const LARGE = 2048;
-const SHEET = { count: 36, size: 128 };
 
 /** The config that suits an engine. configs/ lies beside scripts/, and beside dist/ in an installed package. */
 function quickstartConfig(engine: string): string {
@@ -30,22 +22,6 @@ function quickstartConfig(engine: string): string {
     fileURLToPath(new URL(place + name, import.meta.url)),
   );
   return places.find(existsSync) ?? places[0];
-}
-
-/** A sheet of samples, and one training image far beyond the size it was learned at. */
-async function drawShowpieces(model: OpenedModel, images: ImageSet, folder: string): Promise<string[]> {
-  const samples = latentFields(model, await sampleLatents(model, { seed: model.experiment.seed, count: SHEET.count }));
-  const drawn = await renderImages(samples, fullView(SHEET.size, SHEET.size));
-  disposeFields(samples);
-  const sheet = contactSheet(drawn, SHEET.size, SHEET.size);
-  const sheetPath = join(folder, 'samples.png');
-  await writeImage(sheetPath, sheet.width, sheet.height, [sheet.pixels]);
-
-  const large = imageFields(model, [await typicalImage(model, images)]);
-  const largePath = join(folder, `large-${LARGE}.png`);
-  await writeImage(largePath, LARGE, LARGE, renderScanlines(large, fullView(LARGE, LARGE)));
-  disposeFields(large);
-  return [sheetPath, largePath];
 }
 
 export const start: Command = {
@@ -79,18 +55,22 @@ export const start: Command = {
     }
     const run = await RunFolder.open(args.run);
     const model = await openModel(run);
-    printEvaluations(await evaluateRun(run, model, console.error));
-    const pictures = await drawShowpieces(model, await loadWithProgress(experiment, () => {}), run.samples);
-    const report = await writeRunReport(run, model, console.error);
-    disposeModel(model);
-    const minutes = (performance.now() - began) / 60_000;
-    console.log(`
+    try {
+      printEvaluations(await evaluateRun(run, model, console.error));
+      const images = await loadWithProgress(experiment, () => {});
+      const pictures = await drawShowpieces(model, { images, seed: model.experiment.seed, folder: run.samples });
+      const report = await writeRunReport(run, model, console.error);
+      const minutes = (performance.now() - began) / 60_000;
+      console.log(`
 Done in ${minutes.toFixed(1)} minutes (${(summary.trainingSeconds / 60).toFixed(1)} of training). Look at
   ${report}          reconstructions, samples, curves, per-frequency fidelity
   ${pictures.join('\n  ')}
 and go on with
   ${commandLine('sample')} --run ${args.run} --size 4096x4096 --image ${model.imageNames[0]} --out large.png
   tensorboard --logdir runs`);
+    } finally {
+      disposeModel(model);
+    }
   },
 };
 

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { commandLine } from '../src/commandLine.ts';
 import { formatExperiment, loadExperiment } from '../src/config/load.ts';
 import type { Experiment } from '../src/config/schema.ts';
 import { ENGINE_NAMES } from '../src/engine/engine.ts';
 import { Interrupted, UsageError } from '../src/errors.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 import { describeModel, trainSession } from '../src/train/session.ts';
-import { type Command, commandLine, interruptible, runAsProgram } from './cli.ts';
+import { type Command, interruptible, runAsProgram } from './cli.ts';
 
 interface Arguments {
   config?: string;

@@ -29,7 +29,7 @@ export { PRIORS } from './models/priors/registry.ts';
 export { type FieldSpec, type FieldWeights, fieldForward, fieldLoss } from './ops/field.ts';
 export { Random } from './random.ts';
 export { contactSheet } from './render/contactSheet.ts';
-export { type DrawableField, disposeFields, selectFields } from './render/drawableField.ts';
+export { type DrawableField, disposeFields, selectFields, withFields } from './render/drawableField.ts';
 export { writeImage } from './render/imageFile.ts';
 export { interpolateLatents, lerp, slerp } from './render/interpolation.ts';
 export { imageFields, imageLatents, latentFields, type Model, sampleLatents } from './render/model.ts';

@@ -1,4 +1,5 @@
 /** A table of numbers as coloured cells, as SVG: bands of frequency against steps of training, say. */
+import { scaleLinear } from 'd3-scale';
 import { html, type Markup } from './html.ts';
 import { formatNumber } from './plotScale.ts';
 
@@ -14,13 +15,16 @@ export interface Heatmap {
 }
 
 /** Dark to light in equal steps of lightness, for all kinds of colour vision (five points of viridis). */
-const COLOURS = [
-  [68, 1, 84],
-  [59, 82, 139],
-  [33, 145, 140],
-  [94, 201, 98],
-  [253, 231, 37],
-];
+const colourAt = scaleLinear<number[]>()
+  .domain([0, 0.25, 0.5, 0.75, 1])
+  .range([
+    [68, 1, 84],
+    [59, 82, 139],
+    [33, 145, 140],
+    [94, 201, 98],
+    [253, 231, 37],
+  ])
+  .clamp(true);
 const FONT = 12;
 const ROW_HEIGHT = 30;
 const CELL_FOR_TEXT = 34;
@@ -53,14 +57,8 @@ ${x.ticks.map((tick, column) => (column % every === 0 ? html`<text x="${left + (
 
 function drawCell(value: number, x: number, y: number, width: number, fraction: number): Markup | null {
   if (!Number.isFinite(value)) return null;
-  const [red, green, blue] = colourAt(fraction);
+  const [red, green, blue] = colourAt(fraction).map(Math.round);
   const text = 0.3 * red + 0.59 * green + 0.11 * blue > 130 ? '#000' : '#fff';
   const label = html`<text x="${x + width / 2}" y="${y + ROW_HEIGHT / 2 + 4}" text-anchor="middle" fill="${text}">${value.toFixed(value < 9.95 ? 1 : 0)}</text>`;
   return html`<rect x="${x}" y="${y}" width="${width - 1}" height="${ROW_HEIGHT - 1}" fill="rgb(${red},${green},${blue})"/>${width >= CELL_FOR_TEXT ? label : null}`;
-}
-
-function colourAt(fraction: number): number[] {
-  const position = Math.min(1, Math.max(0, fraction)) * (COLOURS.length - 1);
-  const index = Math.min(COLOURS.length - 2, Math.floor(position));
-  return COLOURS[index].map((from, i) => Math.round(from + (position - index) * (COLOURS[index + 1][i] - from)));
 }

@@ -2,6 +2,7 @@
  * Line and step plots as SVG: the one module that draws them. Text and axes take the page's colour (`currentColor`), so
  * a plot reads on light, dark and paper; without a page they are black on nothing.
  */
+import { area, line } from 'd3-shape';
 import { type Content, html, type Markup } from './html.ts';
 import { makeScale, type Scale, type ScaleKind } from './plotScale.ts';
 
@@ -46,6 +47,8 @@ const FONT = 12;
 /** Mean width of a character, as a fraction of the font size. */
 const CHARACTER = 0.56;
 const MUTED = '0.68';
+/** Pixels that a label should have: d3 takes it as a wish, and makes up to 1.4 times as many linear ticks. */
+const ROOM = { x: { linear: 100, log: 80, log2: 48 }, y: { linear: 54, log: 44, log2: 44 } };
 /** Up to this many points are marked one by one. */
 const MARKED_POINTS = 20;
 
@@ -78,7 +81,7 @@ export function linePlot(plot: LinePlot): string {
     kind: plot.y.scale ?? 'linear',
     domain: plot.y.domain,
     roomy: true,
-    tickCount: Math.max(2, Math.floor((height - top - bottom) / 44)),
+    tickCount: Math.max(3, Math.floor((height - top - bottom) / ROOM.y[plot.y.scale ?? 'linear'])),
   });
   const left = Math.ceil(14 + Math.max(20, ...y.ticks.map(({ label }) => textWidth(label, FONT))));
   const plotWidth = width - left - 26;
@@ -86,7 +89,7 @@ export function linePlot(plot: LinePlot): string {
     kind: plot.x.scale ?? 'linear',
     domain: plot.x.domain,
     roomy: false,
-    tickCount: Math.max(2, Math.floor(plotWidth / (plot.x.scale === 'log2' ? 48 : 80))),
+    tickCount: Math.max(2, Math.floor(plotWidth / ROOM.x[plot.x.scale ?? 'linear'])),
   });
   const frame: Frame = { left, top, width: plotWidth, height: height - top - bottom, x, y };
   const lines = series.map((one, i) => ({ ...one, color: one.color ?? PALETTE[i % PALETTE.length] }));
@@ -100,7 +103,7 @@ ${legend.map((row, i) => legendMarkup(row, legendTop + 22 * i + 8))}
 ${axes(frame, plot.x.label, height)}
 ${guides.map((guide) => guideMarkup(guide, frame))}
 <svg x="${left}" y="${top}" width="${plotWidth}" height="${frame.height}" overflow="hidden">
-${shown.map(({ runs, color, band }) => band && runs.map((run) => html`<path d="${areaPath(run)}" fill="${color}" fill-opacity="0.2"/>\n`))}
+${shown.map(({ runs, color, band }) => band && runs.map((run) => html`<path d="${areaPath([...run])}" fill="${color}" fill-opacity="0.2"/>\n`))}
 ${shown.map(({ runs, color, dashed }) => runs.map((run) => lineMarkup(run, color, dashed)))}
 </svg>
 ${shown.map(({ runs, color, dashed, step }) => !step && marks(runs, color, dashed, frame))}
@@ -167,17 +170,23 @@ function thinned(run: readonly Point[]): Point[] {
   return kept;
 }
 
+/** Rounded, and within what every viewer can draw. */
 const pixel = (value: number) => Number(Math.max(-1e4, Math.min(1e4, value)).toFixed(1));
 
-function areaPath(run: readonly Point[]): string {
-  const points = run.filter(({ low, high }) => Number.isFinite(low) && Number.isFinite(high));
-  const outline = [...points.map(({ x, high }) => [x, high]), ...points.toReversed().map(({ x, low }) => [x, low])];
-  return outline.length > 0 ? `M${outline.map(([x, y]) => `${pixel(x)},${pixel(y)}`).join('L')}Z` : '';
-}
+const linePath = line<Point>(
+  ({ x }) => pixel(x),
+  ({ y }) => pixel(y),
+).digits(1);
+const areaPath = area<Point>(
+  ({ x }) => pixel(x),
+  ({ low }) => pixel(low),
+  ({ high }) => pixel(high),
+)
+  .defined(({ low, high }) => Number.isFinite(low) && Number.isFinite(high))
+  .digits(1);
 
 function lineMarkup(run: readonly Point[], color: string, dashed = false): Markup {
-  const path = `M${run.map(({ x, y }) => `${pixel(x)},${pixel(y)}`).join('L')}`;
-  return html`<path d="${path}" fill="none" stroke="${color}" stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"${dashed && html` stroke-dasharray="5 4.5"`}/>\n`;
+  return html`<path d="${linePath([...run])}" fill="none" stroke="${color}" stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"${dashed && html` stroke-dasharray="5 4.5"`}/>\n`;
 }
 
 /** Dots on few points, and on those that no line shows because they stand alone. */

@@ -1,4 +1,6 @@
-/** Axes of plots: where a value lies, which ticks to draw, how numbers are written. */
+/** Axes of plots on d3's scales: where a value lies, which ticks to draw, how numbers are written. */
+import { format, precisionFixed } from 'd3-format';
+import { scaleLinear, scaleLog } from 'd3-scale';
 
 export type ScaleKind = 'linear' | 'log' | 'log2';
 
@@ -19,6 +21,9 @@ interface ScaleOptions {
   /** About how many labels there is room for. */
   tickCount: number;
 }
+
+/** Significant digits of a tick that is not written with fixed decimals. */
+const TICK_DIGITS = 4;
 
 /** Makes an axis that holds all values it can: the finite ones, on a logarithmic axis the positive ones. */
 export function makeScale(values: readonly number[], options: ScaleOptions): Scale {
@@ -46,31 +51,20 @@ function linearScale(values: readonly number[], { domain, roomy, tickCount }: Sc
     const margin = Math.abs(low) > 1e-290 ? Math.abs(low) / 10 : 1;
     [low, high] = [low - margin, high + margin];
   }
-  const step = niceStep((high - low) / tickCount);
-  if (roomy && !domain) [low, high] = [Math.floor(low / step) * step, Math.ceil(high / step) * step];
-  return {
-    position: (value) => (Number.isFinite(value) ? (value - low) / (high - low) : Number.NaN),
-    ticks: linearTicks(low, high, step),
-    minorTicks: [],
-  };
+  const scale = scaleLinear([low, high], [0, 1]);
+  if (roomy && !domain) scale.nice(tickCount);
+  const ticks = scale.ticks(tickCount);
+  return { position: finitePosition(scale), ticks: linearTicks(ticks), minorTicks: [] };
 }
 
-function linearTicks(low: number, high: number, step: number): Scale['ticks'] {
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const slack = 1e-9 * step;
-  const ticks: Scale['ticks'] = [];
-  for (let i = Math.ceil((low - slack) / step); i * step <= high + slack; i++) {
-    const value = i * step + 0; // not −0
+/** Equally spaced ticks, all with the decimals that tell them apart. */
+function linearTicks(values: readonly number[]): Scale['ticks'] {
+  const decimals = values.length > 1 ? precisionFixed(values[1] - values[0]) : 0;
+  const fixed = format(`,.${decimals}f`);
+  return values.map((value) => {
     const plain = decimals <= 4 && Math.abs(value) < 1e7;
-    ticks.push({ value, label: plain ? withMinus(grouped(value, decimals)) : formatNumber(value, 4) });
-  }
-  return ticks;
-}
-
-/** The smallest of 1, 2, 5 times a power of ten that is at least `rough`. */
-function niceStep(rough: number): number {
-  const power = 10 ** Math.floor(Math.log10(rough));
-  return power * ([1, 2, 5].find((factor) => factor * power >= rough * (1 - 1e-9)) ?? 10);
+    return { value, label: plain ? fixed(value) : formatNumber(value, TICK_DIGITS) };
+  });
 }
 
 function logScale(values: readonly number[], { kind, domain, roomy, tickCount }: ScaleOptions): Scale {
@@ -83,55 +77,43 @@ function logScale(values: readonly number[], { kind, domain, roomy, tickCount }:
     const margin = Math.min(Math.exp(0.04 * (Math.log(high) - Math.log(low))), 1e6);
     [low, high] = [low / margin, high * margin];
   }
-  const [start, span] = [Math.log(low), Math.log(high) - Math.log(low)];
-  const within = (value: number) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9);
   const base = kind === 'log2' ? 2 : 10;
-  const exponents: number[] = [];
-  for (let e = Math.floor(Math.log2(low) / Math.log2(base)); base ** e <= high; e++) exponents.push(e);
-  const powers = exponents.filter((e) => within(base ** e));
-  const stride = Math.max(1, Math.ceil(powers.length / tickCount));
-  // Too short an axis for powers of the base: multiples of them, and in the end plain steps.
-  const rungs = (factors: readonly number[]) =>
-    exponents.flatMap((e) => factors.map((factor) => factor * base ** e)).filter(within);
-  const candidates = [
-    powers.filter((e) => e % stride === 0).map((e) => base ** e),
-    ...(base === 10 ? [rungs([1, 2, 5]), rungs([1, 2, 3, 4, 5, 6, 7, 8, 9])] : []),
-  ];
-  const labelled = candidates.find(({ length }) => length >= 3) ?? candidates.find(({ length }) => length === 2);
+  const scale = scaleLog([low, high], [0, 1]).base(base);
+  // Asked for many more ticks than there are powers of two, d3 would give linear ones, crowded at the axis' end.
+  const octaves = Math.log2(high / low);
+  const ticks = scale.ticks(base === 2 ? Math.min(tickCount, Math.max(3, Math.floor(octaves) + 1)) : tickCount);
+  // d3 leaves labels empty where there would be too many. On an axis shorter than a decade it may leave all empty.
+  const isLabelled = scale.tickFormat(tickCount);
+  const some = ticks.filter((value) => isLabelled(value) !== '');
+  const labelled = some.length > 1 ? some : ticks;
   return {
-    position: (value) => (value > 0 && Number.isFinite(value) ? (Math.log(value) - start) / span : Number.NaN),
-    ticks:
-      labelled?.map((value) => ({ value, label: powerLabel(value, base) })) ??
-      linearTicks(low, high, niceStep((high - low) / tickCount)),
-    minorTicks: base === 10 && stride === 1 ? rungs([2, 3, 4, 5, 6, 7, 8, 9]) : powers.map((e) => base ** e),
+    position: finitePosition(scale),
+    ticks: labelled.map((value) => ({ value, label: powerLabel(value, base) })),
+    minorTicks: ticks.filter((value) => !labelled.includes(value)),
+  };
+}
+
+function finitePosition(scale: (value: number) => number): Scale['position'] {
+  return (value) => {
+    const position = scale(value);
+    return Number.isFinite(position) ? position : Number.NaN;
   };
 }
 
 function powerLabel(value: number, base: number): string {
-  if (base === 10 || (value >= 2 ** -4 && value < 1e7)) return formatNumber(value, 4);
-  return `2${superscript(Math.round(Math.log2(value)))}`;
+  const plain = base === 10 || !Number.isInteger(Math.log2(value)) || (value >= 2 ** -4 && value < 1e7);
+  return plain ? formatNumber(value, TICK_DIGITS) : `2${superscript(Math.log2(value))}`;
 }
 
 /** A number for people: `0.0125`, `12,500`, `1.25×10⁻⁷`, `−3`, `∞`, and `–` for what is undefined. */
 export function formatNumber(value: number, significantDigits = 3): string {
   if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  const rounded = Number(value.toPrecision(significantDigits));
-  const magnitude = Math.abs(rounded);
-  if (magnitude === 0) return '0';
-  if (magnitude >= 1e-3 && magnitude < 1e7)
-    return withMinus(rounded.toLocaleString('en-US', { maximumFractionDigits: 10 }));
-  const [mantissa, exponent] = rounded.toExponential().split('e');
+  const magnitude = Math.abs(Number(value.toPrecision(significantDigits)));
+  if (magnitude === 0 || (magnitude >= 1e-3 && magnitude < 1e7)) return format(`,.${significantDigits}~r`)(value);
+  const [mantissa, exponent] = format(`.${significantDigits - 1}~e`)(value).split('e');
   const power = `10${superscript(Number(exponent))}`;
-  return withMinus(Math.abs(Number(mantissa)) === 1 ? mantissa.replace('1', power) : `${mantissa}×${power}`);
-}
-
-function grouped(value: number, decimals: number): string {
-  return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-}
-
-function withMinus(text: string): string {
-  return text === '-0' ? '0' : text.replace('-', '−');
+  return /^−?1$/.test(mantissa) ? mantissa.replace('1', power) : `${mantissa}×${power}`;
 }
 
 function superscript(exponent: number): string {

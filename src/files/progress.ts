@@ -1,6 +1,6 @@
 /**
  * How far long work has come: on a terminal one line that updates itself, elsewhere one line every few seconds and a
- * last one. For training, data preparation and evaluation alike.
+ * last one. For training, data preparation and evaluation alike. (Why no library: CONTRIBUTING.md.)
  */
 
 /** What of a stream is used. */

@@ -35,6 +35,15 @@ export function selectFields(field: DrawableField, first: number, count = 1): Dr
   return { ...field, weights };
 }
 
+/** Works with fields that nobody else holds, and disposes them whatever happens. */
+export async function withFields<T>(field: DrawableField, work: (field: DrawableField) => T | Promise<T>): Promise<T> {
+  try {
+    return await work(field);
+  } finally {
+    disposeFields(field);
+  }
+}
+
 export function disposeFields(field: DrawableField): void {
   tf.dispose([...field.weights.kernels, ...field.weights.biases]);
 }

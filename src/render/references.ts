@@ -1,7 +1,16 @@
 /** Which images are shown and compared, and what they should look like. */
 import { spreadEvenly } from '../data/decodeImages.ts';
 import type { ImageSet } from '../data/imageSet.ts';
-import type { Reference } from '../eval/run/reconstruction.ts';
+
+/** What reconstructions should look like: some of the model's training images at some size. */
+export interface Reference {
+  width: number;
+  height: number;
+  /** Indices of the images within the model. */
+  images: readonly number[];
+  /** The image at a position of `images`, [height, width, 3] uint8. */
+  pixels(position: number): Uint8Array;
+}
 
 /** Some of an image set's images, as what reconstructions are compared with. */
 export function referenceOf(images: ImageSet, indices: readonly number[]): Reference {

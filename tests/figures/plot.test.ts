@@ -29,10 +29,36 @@ describe('makeScale', () => {
     expect(scale.position(10 ** -1.5)).toBeCloseTo(0.5, 12);
   });
 
-  it('labels 1, 2 and 5 where there are few decades, and every nth decade where there are many', () => {
-    expect(labels(makeScale([0.9, 11], { kind: 'log', ...axis }))).toEqual(['1', '2', '5', '10']);
-    expect(labels(makeScale([1e-12, 1], { kind: 'log', ...axis }))).toEqual(['10⁻¹²', '10⁻⁹', '10⁻⁶', '0.001', '1']);
-    expect(labels(makeScale([101, 104], { kind: 'log', ...axis }))).toEqual(['101', '102', '103', '104']);
+  it('labels the low multiples where there are few decades, and every nth decade where there are many', () => {
+    expect(labels(makeScale([0.9, 11], { kind: 'log', ...axis }))).toEqual(['1', '2', '3', '4', '10']);
+    expect(labels(makeScale([1e-12, 1], { kind: 'log', ...axis }))).toEqual([
+      '10⁻¹²',
+      '10⁻¹⁰',
+      '10⁻⁸',
+      '10⁻⁶',
+      '10⁻⁴',
+      '0.01',
+      '1',
+    ]);
+    // On less than a decade d3's ticks are linear; by its rule for decades the second axis would have no label.
+    expect(labels(makeScale([101, 104], { kind: 'log', ...axis }))).toEqual([
+      '101',
+      '101.5',
+      '102',
+      '102.5',
+      '103',
+      '103.5',
+      '104',
+    ]);
+    expect(labels(makeScale([701, 704], { kind: 'log', ...axis }))).toEqual([
+      '701',
+      '701.5',
+      '702',
+      '702.5',
+      '703',
+      '703.5',
+      '704',
+    ]);
   });
 
   it('labels powers of two of an octave axis', () => {
@@ -45,6 +71,19 @@ describe('makeScale', () => {
       '32',
     ]);
     expect(labels(makeScale([2 ** -8, 1], { kind: 'log2', ...axis }))).toEqual(['2⁻⁸', '2⁻⁶', '0.0625', '0.25', '1']);
+  });
+
+  it('labels each power of two once where there is room for more labels than octaves', () => {
+    const scale = makeScale([1, 128], { kind: 'log2', roomy: false, tickCount: 17 });
+    expect(labels(scale)).toEqual(['1', '2', '4', '8', '16', '32', '64', '128']);
+    expect(labels(makeScale([1, 3], { kind: 'log2', roomy: false, tickCount: 17 }))).toEqual(['1', '2']);
+    expect(labels(makeScale([2.2, 3.1], { kind: 'log2', roomy: false, tickCount: 17 }))).toEqual([
+      '2.2',
+      '2.4',
+      '2.6',
+      '2.8',
+      '3',
+    ]);
   });
 
   it('has no place for what is not finite or, on a logarithmic axis, not positive', () => {

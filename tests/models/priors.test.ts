@@ -57,7 +57,9 @@ describe('sampling between neighbours', () => {
   });
 
   it('needs two latents', () => {
-    expect(() => neighbours.fit(new Float32Array(4), 4)).toThrow('two latents or more');
+    expect(() => neighbours.fit(new Float32Array(4), 4)).toThrow(
+      'the run has one image, so samples have no neighbours',
+    );
   });
 
   it('finds the nearest as sorting all of them by distance does, of equals the first', () => {

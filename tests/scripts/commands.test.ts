@@ -121,6 +121,22 @@ describe('training from the command line', () => {
     expect(evaluated.err).toContain('no ground truth at 4x');
   });
 
+  it.each([
+    ['npm run NAME --', ['report'], ['train']],
+    ['npx chladni NAME', ['chladni', 'report'], ['chladni', 'train']],
+  ])('names commands as "%s" where it was called so: in a report, in help', async (form, [report, ...words], train) => {
+    const path = join(folder, 'run');
+    expect((await run(report, ...words, '--run', path)).code).toBe(0);
+    const page = await readFile(join(path, 'report.html'), 'utf8');
+    const named = (name: string) => form.replace('NAME', name);
+    for (const name of ['train', 'sample', 'evaluate']) expect(page).toContain(`${named(name)} --`);
+    const help = await run(train[0], ...train.slice(1), '--help');
+    expect(help.out).toContain(`${named('train')} --config`);
+    for (const text of [page, help.out]) {
+      expect(text).not.toContain(form.startsWith('npm') ? 'npx chladni' : 'npm run');
+    }
+  });
+
   it('survives SIGKILL at any moment: a resumed run has the losses of one that was never killed', async () => {
     const whole = join(folder, 'whole');
     expect((await run('train', '--config', config, '--run', whole)).code).toBe(0);

@@ -56,6 +56,7 @@ describe('evaluate noise', () => {
       ...tiny,
     );
     expect(other.code).toBe(0);
+    expect(await readFile(join(out, 'noise.html'), 'utf8')).toContain('npx chladni evaluate noise --spectrum 2');
     const gradientDescent = await readEvaluation(join(out, 'noise.json'));
     expect(gradientDescent?.metrics['noise_none_s0.1_16x12px_gd6_m2_clean_psnr_final_db']).toBeGreaterThan(0);
   });

@@ -4,7 +4,7 @@ import { planeSpectra } from '../../metrics/noiseResponse.ts';
 import { type Band, type BandPartition, octavePartition, ringPartition } from '../../metrics/signal/bands.ts';
 import { jackknifeRatio } from '../../metrics/signal/jackknife.ts';
 import { Random } from '../../random.ts';
-import { disposeFields } from '../../render/drawableField.ts';
+import { withFields } from '../../render/drawableField.ts';
 import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { BandPathLength, PathLength } from './perturbStudyData.ts';
@@ -38,9 +38,9 @@ export async function pathLength(
       });
     const images: Float32Array[][] = [];
     for (const offset of [0, epsilon]) {
-      const field = latentFields(model, at(offset));
-      images.push(await renderImagesFloat(field, model.training));
-      disposeFields(field);
+      images.push(
+        await withFields(latentFields(model, at(offset)), (field) => renderImagesFloat(field, model.training)),
+      );
     }
     for (let i = 0; i < count; i++) {
       const difference = images[1][i].map((value, p) => (value - images[0][i][p]) / epsilon);

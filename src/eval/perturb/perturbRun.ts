@@ -6,7 +6,7 @@ import type { BandPartition } from '../../metrics/signal/bands.ts';
 import type { Complex } from '../../metrics/signal/fft.ts';
 import { fieldForward } from '../../ops/field.ts';
 import { Random } from '../../random.ts';
-import { type DrawableField, disposeFields } from '../../render/drawableField.ts';
+import { type DrawableField, withFields } from '../../render/drawableField.ts';
 import { imageFields, imageLatents, latentFields, latentsOf } from '../../render/model.ts';
 import { spread } from '../../render/references.ts';
 import { renderImagesFloat } from '../../render/render.ts';
@@ -53,8 +53,7 @@ export async function perturbRun(model: OpenedModel, options: PerturbOptions): P
   const power = new Float64Array(width * height);
   for (const [done, image] of chosen.entries()) {
     await eventLoopTurn(); // lets Ctrl-C in
-    const field = imageFields(model, [image]);
-    try {
+    await withFields(imageFields(model, [image]), async (field) => {
       const [before] = await renderImagesFloat(field, training);
       const spectra = planeSpectra(before, { ...training, channels: 3 });
       addPower(spectra, power);
@@ -65,9 +64,7 @@ export async function perturbRun(model: OpenedModel, options: PerturbOptions): P
           changes[k].add(image, spectra, planeSpectra(after, { ...training, channels: 3 }));
         }
       }
-    } finally {
-      disposeFields(field);
-    }
+    });
     onProgress?.(done + 1, chosen.length);
   }
   const perturbations = kinds.map(({ kind, size }, k): Perturbation => {
@@ -103,13 +100,8 @@ interface Kind {
 
 async function kindsOf(model: OpenedModel, { sizes, jitters, frequencyShifts }: PerturbOptions): Promise<Kind[]> {
   const { training, generator } = model;
-  const drawn = async (field: DrawableField) => {
-    try {
-      return (await renderImagesFloat(field, training))[0];
-    } finally {
-      disposeFields(field);
-    }
-  };
+  const drawn = (fields: DrawableField) =>
+    withFields(fields, async (field) => (await renderImagesFloat(field, training))[0]);
   const weights =
     (kind: 'isotropic' | 'layer', size: number, layer?: number): Kind['disturb'] =>
     (field, _, random) =>

@@ -1,5 +1,6 @@
 /** Puts a run's report together: draws what it shows, reads what it quotes. */
 import { join } from 'node:path';
+import { commandLine } from '../../commandLine.ts';
 import { formatExperiment } from '../../config/load.ts';
 import type { ImageSet } from '../../data/imageSet.ts';
 import { writeFileAtomically } from '../../files/atomicFile.ts';
@@ -8,7 +9,7 @@ import { formatDuration } from '../../files/progress.ts';
 import { fullView } from '../../grid.ts';
 import type { BandFidelity } from '../../metrics/pairedSpectrum.ts';
 import { meanSquaredError, psnrOfMse } from '../../metrics/psnr.ts';
-import { disposeFields } from '../../render/drawableField.ts';
+import { withFields } from '../../render/drawableField.ts';
 import { interpolateLatents } from '../../render/interpolation.ts';
 import { imageFields, imageLatents, latentFields, sampleLatents } from '../../render/model.ts';
 import { pngOf } from '../../render/png.ts';
@@ -20,12 +21,13 @@ import { readMetrics } from '../../run/metricsLog.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { describeModel, loadWithProgress } from '../../train/session.ts';
-import { reconstructionPsnrs, reconstructions, unit } from '../run/reconstruction.ts';
+import { reconstructions, unit } from '../run/reconstruction.ts';
 import { reconstructionDifferences } from './bandPictures.ts';
 import { renderReport } from './report.ts';
 import { curvesOf } from './reportCurves.ts';
 import type { FidelityAtScale, ReportData } from './reportData.ts';
 import { sampleHeadline } from './reportSpectra.ts';
+import { typicalImage } from './showpieces.ts';
 
 const SHOWN_PAIRS = 16;
 const SHOWN_SAMPLES = 24;
@@ -87,12 +89,12 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
     skipped: images.skipped,
     config: formatExperiment(experiment),
     commands: [
-      { purpose: 'Train it again', command: `npm run train -- --config ${run.config} --run runs/again` },
+      { purpose: 'Train it again', command: `${commandLine('train')} --config ${run.config} --run runs/again` },
       {
         purpose: 'Draw a sample at any size',
-        command: `npm run sample -- --run ${run.path} --size 2048x2048 --seed 7 --out sample.png`,
+        command: `${commandLine('sample')} --run ${run.path} --size 2048x2048 --seed 7 --out sample.png`,
       },
-      { purpose: 'Measure it', command: `npm run evaluate -- --run ${run.path}` },
+      { purpose: 'Measure it', command: `${commandLine('evaluate')} --run ${run.path}` },
       { purpose: 'Watch it', command: 'tensorboard --logdir runs' },
     ],
     footer: environment && footerOf(environment),
@@ -141,13 +143,8 @@ async function latentPngs(model: OpenedModel, latents: Float32Array): Promise<Ui
   const { width, height } = model.training;
   const factor = Math.max(1, SAMPLE_PIXELS / Math.min(width, height));
   const view = fullView(Math.round(width * factor), Math.round(height * factor));
-  const field = latentFields(model, latents);
-  try {
-    const drawn = await renderImages(field, view);
-    return await Promise.all(drawn.map((pixels) => pngOf({ ...view, pixels })));
-  } finally {
-    disposeFields(field);
-  }
+  const drawn = await withFields(latentFields(model, latents), (field) => renderImages(field, view));
+  return Promise.all(drawn.map((pixels) => pngOf({ ...view, pixels })));
 }
 
 async function samplePngs(model: OpenedModel): Promise<Uint8Array[] | undefined> {
@@ -167,19 +164,10 @@ async function interpolationStrips(model: OpenedModel): Promise<Uint8Array[][] |
   return strips;
 }
 
-/** The image that is drawn neither well nor badly: of median PSNR among some. */
-export async function typicalImage(model: OpenedModel, images: ImageSet): Promise<number> {
-  const candidates = spread(images.count, 64);
-  const psnrs = await reconstructionPsnrs(model, referenceOf(images, candidates));
-  const ranked = candidates.map((image, i) => ({ image, psnr: psnrs[i] })).sort((a, b) => a.psnr - b.psnr);
-  return ranked[Math.floor(ranked.length / 2)].image;
-}
-
 async function resolutionDrawings(model: OpenedModel, images: ImageSet): Promise<ReportData['resolutions']> {
   const index = await typicalImage(model, images);
   const drawings: NonNullable<ReportData['resolutions']>['drawings'][number][] = [];
-  const field = imageFields(model, [index]);
-  try {
+  await withFields(imageFields(model, [index]), async (field) => {
     for (const scale of SHOWN_SCALES) {
       const view = fullView(images.width * scale, images.height * scale);
       // Ground truth as large as this is not always worth its bytes in the page: up to 1024 pixels.
@@ -191,9 +179,7 @@ async function resolutionDrawings(model: OpenedModel, images: ImageSet): Promise
         truth: truth && (await pngOf({ ...view, pixels: truth.pixels })),
       });
     }
-  } finally {
-    disposeFields(field);
-  }
+  });
   return { name: images.names[index], drawings };
 }
 

@@ -1,15 +1,13 @@
 /** Evaluates a run: reconstructions where there is ground truth, samples, agreement between sizes, disturbances. */
-import { join } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import { referenceOf, spread } from '../../render/references.ts';
-import { readEvaluation, writeEvaluation } from '../../run/evaluations.ts';
+import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { loadWithProgress } from '../../train/session.ts';
-import { DISTURBANCES, perturbRun } from '../perturb/perturbRun.ts';
-import { isLarger, type PerturbResult, perturbationsResult } from '../perturb/perturbStudyData.ts';
+import { evaluatePerturbations } from '../perturb/evaluatePerturbations.ts';
 import { comparisonSheet } from './comparison.ts';
 import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
 import { logEvaluation } from './evaluationEvents.ts';
@@ -78,31 +76,4 @@ export async function evaluateRun(
   const sheet = { 'original, drawn, difference': await comparisonSheet(model, images) };
   await logEvaluation(run.evaluation, model.step, measured, sheet);
   return { reconstructions: evaluations, samples, scaleConsistency, perturbations };
-}
-
-/**
- * Writes `eval/perturb.json`: every disturbance once of so many images, or more often where there are fewer. A larger
- * study of the same checkpoint, which `evaluate perturb` has left, is kept instead.
- */
-async function evaluatePerturbations(
-  run: RunFolder,
-  model: OpenedModel,
-  count: number,
-  say: (line: string) => void,
-): Promise<EvaluationResult> {
-  const { seed } = model.experiment;
-  const images = Math.min(count, model.imageNames.length);
-  const repeats = Math.ceil(count / images);
-  const path = join(run.evaluation, 'perturb.json');
-  const earlier = (await readEvaluation(path)) as PerturbResult | undefined;
-  if (earlier && isLarger(earlier.study, model.step, images * repeats)) {
-    say(`${path} is kept: it holds more disturbances of the same checkpoint`);
-    return earlier;
-  }
-  const progress = new Progress({ label: 'disturb', total: images, unit: 'images' });
-  const onProgress = (done: number) => progress.update(done);
-  const result = perturbationsResult(await perturbRun(model, { ...DISTURBANCES, images, repeats, seed, onProgress }));
-  progress.finish();
-  await writeEvaluation(run.evaluation, 'perturb', result);
-  return result;
 }

@@ -1,23 +1,15 @@
 /** How well a model draws its training images, at the training size and beyond it, per frequency. */
 
+import { fullView } from '../../grid.ts';
 import { PairedImages } from '../../metrics/pairedImages.ts';
 import { type BandFidelity, PairedSpectrum } from '../../metrics/pairedSpectrum.ts';
 import { meanSquaredError, psnrOfMse, summarizePsnr } from '../../metrics/psnr.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import { octavePartition } from '../../metrics/signal/bands.ts';
-import { disposeFields } from '../../render/drawableField.ts';
+import { withFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
+import type { Reference } from '../../render/references.ts';
 import { renderImages } from '../../render/render.ts';
-
-/** What reconstructions should look like: some of the model's training images at some size. */
-export interface Reference {
-  width: number;
-  height: number;
-  /** Indices of the images within the model. */
-  images: readonly number[];
-  /** The image at a position of `images`, [height, width, 3] uint8. */
-  pixels(position: number): Uint8Array;
-}
 
 /** Images drawn in one go; bounds memory at large sizes. */
 const PIXELS_AT_ONCE = 2 ** 20;
@@ -27,12 +19,8 @@ export async function* reconstructions(model: Model, reference: Reference): Asyn
   const { width, height, images } = reference;
   const batch = Math.max(1, Math.min(32, Math.floor(PIXELS_AT_ONCE / (width * height))));
   for (let first = 0; first < images.length; first += batch) {
-    const field = imageFields(model, images.slice(first, first + batch));
-    try {
-      yield* await renderImages(field, { window: [0, 0, 1, 1], width, height });
-    } finally {
-      disposeFields(field);
-    }
+    const fields = imageFields(model, images.slice(first, first + batch));
+    yield* await withFields(fields, (field) => renderImages(field, fullView(width, height)));
   }
 }
 

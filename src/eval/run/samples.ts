@@ -1,7 +1,7 @@
 /** A generator's random samples as a set of images, to be held against its training images. */
 
 import type { ImageStack } from '../../metrics/signal/imageStack.ts';
-import { disposeFields } from '../../render/drawableField.ts';
+import { withFields } from '../../render/drawableField.ts';
 import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
 import { renderImages } from '../../render/render.ts';
 
@@ -19,14 +19,11 @@ export async function drawSamples(
   const pixels = new Uint8Array(count * width * height * 3);
   for (let first = 0; first < count; first += AT_ONCE) {
     const last = Math.min(count, first + AT_ONCE);
-    const field = latentFields(model, latents.slice(first * size, last * size));
-    try {
-      (await renderImages(field, model.training)).forEach((image, i) => {
-        pixels.set(image, (first + i) * image.length);
-      });
-    } finally {
-      disposeFields(field);
-    }
+    const fields = latentFields(model, latents.slice(first * size, last * size));
+    const images = await withFields(fields, (field) => renderImages(field, model.training));
+    images.forEach((image, i) => {
+      pixels.set(image, (first + i) * image.length);
+    });
     onProgress(last);
   }
   return { count, width, height, pixels };

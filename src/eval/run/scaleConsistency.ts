@@ -10,7 +10,7 @@ import { meanSquaredError, psnrOfMse } from '../../metrics/psnr.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import { meanInterval, meanOf } from '../../metrics/signal/bootstrap.ts';
 import { Random } from '../../random.ts';
-import { disposeFields } from '../../render/drawableField.ts';
+import { withFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 
@@ -47,16 +47,13 @@ export async function evaluateScaleConsistency(
   const { width, height } = model.training;
   const psnrs: number[] = [];
   for (const image of images) {
-    const field = imageFields(model, [image]);
-    try {
+    await withFields(imageFields(model, [image]), async (field) => {
       const [[small], [large]] = [
         await renderImagesFloat(field, model.training),
         await renderImagesFloat(field, { ...model.training, width: SCALE * width, height: SCALE * height }),
       ];
       psnrs.push(psnrOfMse(meanSquaredError(boxReduce(large, width, height, SCALE), small)));
-    } finally {
-      disposeFields(field);
-    }
+    });
   }
   const found = {
     key: 'scale_consistency',

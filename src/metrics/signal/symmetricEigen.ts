@@ -1,6 +1,8 @@
 /**
  * Eigenvalues of real symmetric matrices, in float64: Householder's reduction to tridiagonal form, then QL with implicit
  * shifts (Martin, Reinsch & Wilkinson 1968; Dubrulle, Martin & Wilkinson 1968: EISPACK's TRED2 and TQL2).
+ *
+ * Not a library's: for values alone it takes a quarter of ml-matrix' time, with vectors some 0.55 of it (bench/eigen.ts).
  */
 
 export interface SymmetricEigen {

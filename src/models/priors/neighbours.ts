@@ -1,3 +1,4 @@
+import { UsageError } from '../../errors.ts';
 import { Random } from '../../random.ts';
 import type { Prior } from './prior.ts';
 
@@ -14,7 +15,8 @@ export const neighbours = {
   hasTemperature: false,
   fit(latents, dimensions) {
     const total = latents.length / dimensions;
-    if (total < 2) throw new RangeError(`neighbours need two latents or more, got ${total}`);
+    if (total < 2)
+      throw new UsageError('the run has one image, so samples have no neighbours; use --image 0 to draw it');
     return { latents };
   },
   sample({ latents }, dimensions, { seed, count }) {

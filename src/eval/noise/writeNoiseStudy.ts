@@ -1,0 +1,54 @@
+/** A noise study from its options to its files: `noise.json`, `summary.json` and `noise.html` in a folder. */
+import { join } from 'node:path';
+import { startEngine } from '../../engine/engine.ts';
+import { writeFileAtomically } from '../../files/atomicFile.ts';
+import { fileError } from '../../files/fileErrors.ts';
+import { makeFolder } from '../../files/makeFolder.ts';
+import { Progress } from '../../files/progress.ts';
+import { readEvaluation, readSummary, writeEvaluation } from '../../run/evaluations.ts';
+import { type NoiseOptions, planNoiseStudy } from './noiseOptions.ts';
+import { noisePage } from './noisePage.ts';
+import { differencePictures } from './noisePictures.ts';
+import { noiseResult } from './noiseResult.ts';
+import { runNoiseStudy } from './noiseStudy.ts';
+import type { EncodingStudy } from './noiseStudyData.ts';
+
+/**
+ * @param options.engine which engine computes; the config's where left out.
+ * @param files.command how the study is made again, for its page.
+ * @returns what was measured, and the paths of the numbers and the page.
+ */
+export async function writeNoiseStudy(
+  options: NoiseOptions & { engine?: string },
+  { folder, command }: { folder: string; command: string },
+  say: (line: string) => void,
+): Promise<{ studies: readonly EncodingStudy[]; numbers: string; page: string }> {
+  const plan = await planNoiseStudy(options, say);
+  const { image, experiment, encodings, sigmas } = plan;
+  const engine = await startEngine(options.engine ?? experiment.engine);
+  await makeFolder(folder).catch((error: unknown) => {
+    throw fileError('make the folder', folder, error);
+  });
+  const [numbers, page] = [join(folder, 'noise.json'), join(folder, 'noise.html')];
+  // Before minutes go into fits: whether what is there can be replaced.
+  await readSummary(folder);
+  await readEvaluation(numbers);
+  const { draws, impulses, impulseAmplitude, optimizer } = options;
+  const fields = 1 + sigmas.length * draws + impulses;
+  say(
+    `${image.name}, ${image.width}x${image.height}; ${encodings.length} encodings, ${fields} fits each; engine ${engine.name}`,
+  );
+  const progress = new Progress({ label: 'noise study', total: encodings.length * experiment.train.steps });
+  const data = await runNoiseStudy({
+    ...plan,
+    draws,
+    optimizer,
+    impulses,
+    impulseAmplitude,
+    onProgress: (done) => progress.update(done),
+  });
+  progress.finish();
+  await writeEvaluation(folder, 'noise', noiseResult(data));
+  await writeFileAtomically(page, noisePage(data, await differencePictures(data), command));
+  return { studies: data.studies, numbers, page };
+}
