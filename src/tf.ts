@@ -44,7 +44,7 @@ interface Tape {
 /**
  * Derivatives of derivatives, which TensorFlow.js 4.22 gets wrong, or not at all, for some ops.
  *
- * - An op whose gradient needs its own result (exp, sigmoid, tanh, max) keeps a copy, which stands on the tape *before* the
+ * - An op whose gradient needs its own result (exp, sigmoid, tanh, pow) keeps a copy, which stands on the tape *before* the
  *   op. Walking back, the op is passed before what the copy was used for is known: that part is lost without a word. Here
  *   such an op is moved before its copies.
  * - The gradients of leakyRelu and where compute with comparisons, which have none. That of leakyRelu is written with a

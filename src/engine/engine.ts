@@ -5,32 +5,16 @@
  * Engines plug in here: one more file that exports an `Engine`, one more line in ENGINES.
  */
 import { messageOf, UsageError } from '../errors.ts';
-import { type Kernels, useKernels } from '../ops/kernels.ts';
+import { useKernels } from '../ops/kernels.ts';
 import { tf } from '../tf.ts';
+import type { Engine } from './contract.ts';
 import { javascriptEngine } from './javascript.ts';
 import { nativeEngine } from './native/native.ts';
 import { tensorflowEngine } from './tensorflow/tensorflow.ts';
 import { wasmEngine } from './wasm/wasm.ts';
 import { webgpuEngine } from './webgpu/webgpu.ts';
 
-export type Availability =
-  /** `onlyByName`: why `auto` passes it over, where it does. */
-  { available: true; detail: string; onlyByName?: string } | { available: false; reason: string; remedy: string };
-
-export interface Engine {
-  name: string;
-  /** What it computes on, in a few words. */
-  description: string;
-  /** Looks, without side effects that outlive the call, whether `start` would work here. */
-  probe(): Promise<Availability>;
-  /**
-   * Makes this engine's backend the one that computes; the same kernels each time. Call `startEngine`, which also puts
-   * them to use.
-   */
-  start(): Promise<Kernels>;
-  /** The device that `start` found, where there are several kinds. */
-  device?(): string;
-}
+export type { Availability, Engine } from './contract.ts';
 
 /** In the order in which `auto` tries them; an engine of a GPU only where it has one. */
 export const ENGINES: readonly Engine[] = [tensorflowEngine, webgpuEngine, nativeEngine, wasmEngine, javascriptEngine];

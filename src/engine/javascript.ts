@@ -1,5 +1,5 @@
 import { tf } from '../tf.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './contract.ts';
 
 /** Plain JavaScript: always there, slow, every op and gradient TensorFlow.js has. */
 export const javascriptEngine: Engine = {

@@ -1,7 +1,7 @@
 import { messageOf, UsageError } from '../../errors.ts';
 import type { Kernels } from '../../ops/kernels.ts';
 import { tf } from '../../tf.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../contract.ts';
 import { loadAddon } from './addon.ts';
 import { createNativeBackend } from './backend.ts';
 import { elementwiseKernels } from './elementwise.ts';

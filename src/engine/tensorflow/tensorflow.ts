@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { tf } from '../../tf.ts';
-import type { Availability, Engine } from '../engine.ts';
+import type { Availability, Engine } from '../contract.ts';
 import { threadCount } from '../native/threads.ts';
 import { findPackage, loadAddon, type TensorflowPackage, TensorflowProblem } from './package.ts';
 

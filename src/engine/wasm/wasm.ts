@@ -1,5 +1,5 @@
 import { tf } from '../../tf.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../contract.ts';
 import { registerWasmKernels } from './kernels.ts';
 
 let kernelsReplaced = false;

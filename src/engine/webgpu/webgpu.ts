@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import type { Kernels } from '../../ops/kernels.ts';
 import { tf } from '../../tf.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../contract.ts';
 import { createWebgpuBackend, type WebgpuBackend } from './backend.ts';
 import { createGridFeatureKernel, createImageTableMaker } from './batch.ts';
 import { describeGpu, NoGpu, openDevice } from './device.ts';
