@@ -6,7 +6,7 @@ export { loadImages } from './data/loadImages.ts';
 export type { DataConfig } from './data/schema.ts';
 export { ENGINE_NAMES, startEngine } from './engine/engine.ts';
 export { RunError, UsageError } from './errors.ts';
-export { evaluateReconstruction, reconstructionPsnrs } from './eval/run/reconstruction.ts';
+export { evaluateReconstruction } from './eval/run/reconstruction.ts';
 export { fullView, pixelCentres, type View } from './grid.ts';
 export { evaluateImageSets } from './metrics/imageSets.ts';
 export type { Draws, Found, ImageSets, Measured, Metric } from './metrics/metric.ts';
@@ -33,6 +33,7 @@ export { type DrawableField, disposeFields, selectFields, withFields } from './r
 export { writeImage } from './render/imageFile.ts';
 export { interpolateLatents, lerp, slerp } from './render/interpolation.ts';
 export { imageFields, imageLatents, latentFields, type Model, sampleLatents } from './render/model.ts';
+export { reconstructionPsnrs } from './render/reconstructions.ts';
 export { renderImage, renderImages, renderRows, renderScanlines } from './render/render.ts';
 export { disposeModel, type OpenedModel, openModel } from './run/openModel.ts';
 export { RunFolder } from './run/runFolder.ts';

@@ -2,7 +2,7 @@
 import { UsageError } from './errors.ts';
 
 export class Registry<Part extends object> {
-  private readonly added = new Map<string, { part: Part; origin: string }>();
+  private readonly added = new Map<string, { part: Part; plugin?: string }>();
 
   /** @param what the parts are, in the singular: `encoding`. */
   constructor(
@@ -28,16 +28,19 @@ export class Registry<Part extends object> {
   }
 
   /**
-   * Adds a part, or puts it in place of what the same origin added under that name before.
+   * Adds a part. The same one may be added again, and a plugin may put another in place of what it added before.
    *
-   * @param origin who adds it: the path of a plugin.
+   * @param plugin the path of the plugin that brings it, if it comes from one.
    * @throws UsageError where the name is another's.
    */
-  add(name: string, part: Part, origin: string): void {
-    const owner = Object.hasOwn(this.builtIn, name) ? 'the project itself' : this.added.get(name)?.origin;
-    if (owner !== undefined && owner !== origin) {
-      throw new UsageError(`${origin}: ${this.what} "${name}" is taken by ${owner}; give it another name`);
+  add(name: string, part: Part, plugin?: string): void {
+    const known = this.added.get(name);
+    const isOwn = known && (known.part === part || (plugin !== undefined && known.plugin === plugin));
+    if (this.names().includes(name) && !isOwn) {
+      const owner = known ? (known.plugin ?? 'another of this name') : 'the project itself';
+      const where = plugin === undefined ? '' : `plugin ${plugin}: `;
+      throw new UsageError(`${where}${this.what} "${name}" is taken by ${owner}; give it another name`);
     }
-    this.added.set(name, { part, origin });
+    this.added.set(name, { part, plugin });
   }
 }

@@ -1,101 +1,136 @@
-/** Keeps DESIGN's table of imports true: which folder may import which, and who may import which package. */
+/** Keeps CONTRIBUTING's table of floors true: who may import what, and that nothing goes in circles. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
 
-/** What each folder of src may import besides itself and the ground floor (`src/*.ts`). */
-const ALLOWED: Record<string, string[]> = {
-  engine: [],
-  config: [],
-  models: ['engine', 'config'],
-  data: ['config'],
-  render: ['models', 'engine', 'config'],
-  eval: ['models', 'render', 'engine', 'config'],
-  train: ['models', 'render', 'engine', 'config', 'data', 'eval'],
-};
+/** Places by floor, top first, as the table names them: `src/eval/`, `src/index.ts`, `src/*.ts`. */
+const FLOORS = tableRows(readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8')).map(([places]) =>
+  [...places.matchAll(/`([^`]+)`/g)].map(([, place]) => place),
+);
+
+/** Cells of the rows of the first table whose head begins with "floor". */
+function tableRows(markdown: string): string[][] {
+  const lines = markdown.split('\n');
+  const head = lines.findIndex((line) => line.startsWith('| floor'));
+  const rows = lines.slice(head + 2);
+  return rows
+    .slice(
+      0,
+      rows.findIndex((line) => !line.startsWith('|')),
+    )
+    .map((row) => row.split('|').slice(1, -1));
+}
 
 /** Packages that only certain places may import. */
 const PACKAGES: [pattern: RegExp, allowed: RegExp][] = [
   [/^@tensorflow\/tfjs$/, /^src\/tf\.ts$/],
   [/^@tensorflow\//, /^src\/(tf\.ts|engine\/)/],
-  [/^sharp$/, /^src\/(data|render)\/|^scripts\/|^tests\//],
+  [/^sharp$/, /^src\/(data|render)\//],
   [/^p-limit$/, /^src\/data\//],
   [/^yargs/, /^scripts\//],
-  [/^(zod|yaml)$/, /^src\/config\//],
+  [/^yaml$/, /^src\/config\//],
+  [/^zod$/, /^src\/(config|objectives|data|models)\//],
+  [/^d3-/, /^src\/figures\//],
 ];
 
 interface Import {
   file: string;
+  /** A package, or a file of ours relative to the root. */
   target: string;
   typeOnly: boolean;
 }
 
 function sourceFiles(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join(folder, name));
 }
 
-function importsOf(path: string): Import[] {
-  const text = readFileSync(path, 'utf8');
+/** Every import and re-export of a file, of types too, `import()` included. */
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
   const statement =
     /(?:import|export)\s+(type\s+)?[^;'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|import\s+'([^']+)'/g;
-  return [...text.matchAll(statement)].map((match) => ({
-    file: relative(root, path),
-    target: match[2] ?? match[3] ?? match[4],
-    typeOnly: match[1] !== undefined,
-  }));
+  return [...text.matchAll(statement)].map((match) => {
+    const target = match[2] ?? match[3] ?? match[4];
+    return {
+      file,
+      target: target.startsWith('.') ? relative(root, resolve(root, dirname(file), target)) : target,
+      typeOnly: match[1] !== undefined,
+    };
+  });
 }
 
-const imports = ['src', 'scripts'].flatMap((folder) => sourceFiles(join(root, folder))).flatMap(importsOf);
+const files = ['src', 'scripts', 'bench'].flatMap(sourceFiles);
+const imports = files.flatMap(importsOf);
+const own = imports.filter(({ target }) => files.includes(target));
 
-/** 'models' for src/models/x.ts, '' for src/x.ts, 'scripts' for scripts/x.ts. */
-function place(file: string): string {
-  const [top, folder, ...rest] = file.split('/');
-  return top === 'src' ? (rest.length > 0 ? folder : '') : top;
+/** Number of the floor that a file stands on, 0 at the top; -1 where the table knows no place for it. */
+function floorOf(file: string): number {
+  const stands = (place: string) => {
+    if (place.endsWith('/')) return file.startsWith(place);
+    return place.includes('*') ? dirname(file) === dirname(place) : file === place;
+  };
+  return FLOORS.findIndex((places) => places.some(stands));
+}
+
+/** Groups of files that import each other, directly or by way of others (Tarjan 1972). */
+function circles(): string[][] {
+  const targets = new Map(files.map((file) => [file, own.filter((one) => one.file === file).map((one) => one.target)]));
+  const [index, low] = [new Map<string, number>(), new Map<string, number>()];
+  const open: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string) => {
+    index.set(file, index.size);
+    low.set(file, index.get(file)!);
+    open.push(file);
+    for (const target of targets.get(file)!) {
+      if (!index.has(target)) visit(target);
+      if (open.includes(target)) low.set(file, Math.min(low.get(file)!, low.get(target)!));
+    }
+    if (low.get(file) !== index.get(file)) return;
+    const group = open.splice(open.indexOf(file));
+    if (group.length > 1 || targets.get(file)!.includes(file)) found.push(group);
+  };
+  for (const file of files) if (!index.has(file)) visit(file);
+  return found;
 }
 
 describe('the architecture', () => {
-  it('has source files to look at', () => {
-    expect(imports.length).toBeGreaterThan(50);
+  it('has a table of floors, a place in it for every file, and imports to look at', () => {
+    expect(FLOORS.length).toBeGreaterThan(12);
+    expect(files.filter((file) => floorOf(file) < 0)).toEqual([]);
+    expect(own.length).toBeGreaterThan(500);
+    expect(imports.filter(({ target }) => target.startsWith('src/') && !files.includes(target))).toEqual([]);
   });
 
-  it('lets each folder import only what the design allows', () => {
-    const wrong = imports
-      .filter(({ target }) => target.startsWith('.'))
-      .map(({ file, target }) => ({
-        file,
-        from: place(file),
-        target: relative(root, resolve(root, dirname(file), target)),
-      }))
-      .filter(({ file, from, target }) => {
-        const to = place(target);
-        if (from === 'scripts' || file === 'src/index.ts' || to === '' || to === from) return false;
-        return from === '' || !(ALLOWED[from] ?? []).includes(to);
-      });
-    expect(wrong).toEqual([]);
+  it('lets no file import from a floor above its own, types included', () => {
+    expect(own.filter(({ file, target }) => floorOf(target) < floorOf(file))).toEqual([]);
   });
 
-  it('keeps TensorFlow.js, sharp, p-limit, yargs, zod and yaml where they belong', () => {
+  it('has no circle of imports, types included', () => {
+    expect(circles()).toEqual([]);
+  });
+
+  it('keeps TensorFlow.js, sharp, p-limit, yargs, zod, yaml and d3 where they belong', () => {
     const wrong = imports.filter(({ file, target, typeOnly }) => {
       const rule = PACKAGES.find(([pattern]) => pattern.test(target));
-      return rule && !typeOnly && !rule[1].test(file);
+      return rule && !typeOnly && !file.startsWith('bench/') && !rule[1].test(file);
     });
     expect(wrong).toEqual([]);
   });
 
   it('never calls Math.random', () => {
-    const callers = [...sourceFiles(join(root, 'src')), ...sourceFiles(join(root, 'scripts'))].filter((path) =>
-      readFileSync(path, 'utf8').includes('Math.random('),
-    );
+    const callers = files.filter((file) => readFileSync(join(root, file), 'utf8').includes('Math.random('));
     expect(callers).toEqual([]);
   });
 
   it('has no source file past 350 lines and no utils.ts', () => {
-    const files = [...sourceFiles(join(root, 'src')), ...sourceFiles(join(root, 'scripts'))];
-    const long = files.filter((path) => readFileSync(path, 'utf8').split('\n').length > 350 || /utils\.ts$/.test(path));
+    const long = files.filter(
+      (file) => readFileSync(join(root, file), 'utf8').split('\n').length > 350 || /utils\.ts$/.test(file),
+    );
     expect(long).toEqual([]);
   });
 });

@@ -33,10 +33,10 @@ export function declaredNumbers(metrics: Iterable<Metric> = METRICS.all().map(([
  * Makes a metric known to `evaluate --run`, `evaluate images --metrics` and `evaluateImageSets`. The same one may be added
  * again.
  *
- * @param origin who adds it: the path of a plugin.
+ * @param plugin the path of the plugin that brings it, if it comes from one.
  * @throws UsageError where its name, or the key of one of its numbers, is another's or can't be one.
  */
-export function addMetric(metric: Metric, origin = 'addMetric'): void {
+export function addMetric(metric: Metric, plugin?: string): void {
   const { name } = metric;
   const keys = [...declaredBy(metric).keys()];
   const odd = [name, ...keys].find((text) => !/^[A-Za-z][\w-]*$/.test(text));
@@ -51,5 +51,5 @@ export function addMetric(metric: Metric, origin = 'addMetric'): void {
       `metric "${name}": its number "${key}" is one of metric "${taken.get(key)!.metric}"; rename it`,
     );
   }
-  METRICS.add(name, metric, origin);
+  METRICS.add(name, metric, plugin);
 }

@@ -3,19 +3,21 @@ import { join } from 'node:path';
 import { formatExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
-import { monitorReconstruction, reconstructions } from '../eval/run/reconstruction.ts';
 import { writeFileAtomically } from '../files/atomicFile.ts';
 import { fileError } from '../files/fileErrors.ts';
 import { Progress } from '../files/progress.ts';
 import { fullView } from '../grid.ts';
+import { type BandFidelity, PairedSpectrum } from '../metrics/pairedSpectrum.ts';
+import { summarizePsnr } from '../metrics/psnr.ts';
+import { octavePartition } from '../metrics/signal/bands.ts';
 import type { Generator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
 import type { Objective } from '../objectives/objective.ts';
 import { contactSheet, enlarge } from '../render/contactSheet.ts';
-import { disposeFields } from '../render/drawableField.ts';
+import { withFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
 import { pngOf } from '../render/png.ts';
-import { referenceOf, spread } from '../render/references.ts';
+import { type Reference, reconstructions, referenceOf, spread, unit } from '../render/reconstructions.ts';
 import { renderImages } from '../render/render.ts';
 import { MetricsLog, readMetrics } from '../run/metricsLog.ts';
 import { latentSpace } from '../run/openModel.ts';
@@ -140,12 +142,9 @@ export class Monitor {
     for await (const drawn of reconstructions(model, shown)) pairs.push(shown.pixels(pairs.length / 2), drawn);
     await this.sheet('reconstructions', state.step, pairs, 8);
     if (latents && images.count > 1) {
-      const field = latentFields(
-        model,
-        await sampleLatents(model, { seed: this.options.experiment.seed, count: SHOWN_IMAGES }),
-      );
-      await this.sheet('samples', state.step, await renderImages(field, training), 8);
-      disposeFields(field);
+      const { seed } = this.options.experiment;
+      const fields = latentFields(model, await sampleLatents(model, { seed, count: SHOWN_IMAGES }));
+      await this.sheet('samples', state.step, await withFields(fields, (field) => renderImages(field, training)), 8);
     }
     const { groups } = this.options.objective;
     const tables = Object.values(groups).flatMap((group) => (group.rows ? Object.keys(group.parameters) : []));
@@ -217,4 +216,19 @@ function flatten(value: object, prefix = ''): Record<string, string | number | b
       return typeof item === 'object' ? Object.entries(flatten(item, `${name}.`)) : [[name, item]];
     }),
   );
+}
+
+/** Mean PSNR of the 8-bit reconstructions, in dB, and their fidelity per octave: cheap enough to follow training by. */
+async function monitorReconstruction(
+  model: Model,
+  reference: Reference,
+): Promise<{ psnr: number; bands: BandFidelity[] }> {
+  const { width, height } = reference;
+  const spectrum = new PairedSpectrum(width, height);
+  let position = 0;
+  for await (const drawn of reconstructions(model, reference)) {
+    spectrum.add(unit(reference.pixels(position++)), unit(drawn));
+  }
+  const psnr = summarizePsnr(spectrum.mses).meanPsnrDb;
+  return { psnr, bands: spectrum.fidelity(octavePartition(width, height)) };
 }

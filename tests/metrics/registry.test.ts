@@ -43,7 +43,7 @@ describe('the registry', () => {
     const { metricNames, metricNamed, declaredNumbers } = await load();
     expect(metricNames()).toEqual(['spectrum', 'fwd', 'swd', 'kid', 'coverage', 'diversity']);
     for (const name of metricNames()) expect(metricNamed(name).name).toBe(name);
-    expect(() => metricNamed('fid')).toThrow('"fid" is none of spectrum, fwd, swd, kid');
+    expect(() => metricNamed('fid')).toThrow('metric "fid" is unknown; choose one of spectrum, fwd, swd, kid');
     const declared = declaredNumbers();
     for (const [, { against, metric }] of declared) {
       if (against) expect(declared.get(against.key)?.metric).toBe(metric);
@@ -82,7 +82,7 @@ describe('the registry', () => {
   });
 
   it.each([
-    [{ ...brightness, name: 'fwd' }, 'metric "fwd": there is one of this name already; rename yours'],
+    [{ ...brightness, name: 'fwd' }, 'metric "fwd" is taken by the project itself; give it another name'],
     [
       { ...brightness, numbers: { brightness: { label: 'b' }, density: { label: 'd' } } },
       'metric "brightness": its number "density" is one of metric "coverage"; rename it',

@@ -4,7 +4,7 @@ import { noiseOfImage } from '../../data/imageNoise.ts';
 import { UsageError } from '../../errors.ts';
 import { disposeFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
-import { spread } from '../../render/references.ts';
+import { spread } from '../../render/reconstructions.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import { DatasetNoise, type DatasetNoiseBands } from './datasetNoise.ts';

@@ -6,7 +6,7 @@ import { UsageError } from '../../errors.ts';
 import type { EncodingConfig } from '../../models/encodings/registry.ts';
 import { NOISE_STUDY_OVERRIDES, studyEncodings } from './noiseDefaults.ts';
 import type { Optimizer } from './noiseFits.ts';
-import type { StudyImage } from './noiseStudyData.ts';
+import type { StudyImage } from './studyImage.ts';
 import { imageOfData, imageOfFile, imageOfSpectrum } from './studyImage.ts';
 
 export interface NoiseOptions {

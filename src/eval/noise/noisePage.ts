@@ -5,7 +5,8 @@ import { type LinePlot, linePlot, PALETTE, type Series } from '../../figures/plo
 import { formatNumber } from '../../figures/plotScale.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
 import type { Interval } from '../../metrics/signal/bootstrap.ts';
-import { type LabelledPicture, pictureRow } from '../report/reportDifferences.ts';
+import type { LabelledPicture } from '../report/reportData.ts';
+import { pictureRow } from '../report/reportDifferences.ts';
 import { REPORT_STYLE } from '../report/reportStyle.ts';
 import { bandsWithoutSignal, cleanCurve, WITHOUT_SIGNAL } from './noiseResult.ts';
 import type { EncodingStudy, LevelStudy, NoiseStudyData } from './noiseStudyData.ts';

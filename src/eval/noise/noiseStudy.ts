@@ -14,8 +14,9 @@ import { Random } from '../../random.ts';
 import { scheduleFactor } from '../../train/schedule.ts';
 import { impulseResponse } from './noiseCurves.ts';
 import { type Optimizer, trainNoiseFits } from './noiseFits.ts';
-import type { EncodingStudy, NoiseStudyData, StudyImage } from './noiseStudyData.ts';
+import type { EncodingStudy, NoiseStudyData } from './noiseStudyData.ts';
 import { kernelReference, wienerReference } from './noiseTheory.ts';
+import type { StudyImage } from './studyImage.ts';
 
 export interface NoiseStudyOptions {
   image: StudyImage;

@@ -5,16 +5,7 @@ import type { Estimate } from '../../metrics/signal/jackknife.ts';
 import type { EncodingConfig } from '../../models/encodings/registry.ts';
 import type { ImpulseResponse } from './noiseCurves.ts';
 import type { KernelReference, WienerReference } from './noiseTheory.ts';
-
-/** Values of all three channels, sRGB-encoded in [0,1], [height,width,3]. */
-export interface StudyImage {
-  name: string;
-  width: number;
-  height: number;
-  values: Float32Array;
-  /** Error of rounding the values, as power in each mode of the orthonormal DFT: `ROUNDING_POWER` of 8-bit files. */
-  rounding: number;
-}
+import type { StudyImage } from './studyImage.ts';
 
 /** What the fits of one encoding at one noise level were at one step of training. */
 export interface NoiseAtStep {

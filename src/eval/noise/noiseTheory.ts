@@ -6,7 +6,7 @@ import { type Band, type BandPartition, octavePartition, ringPartition } from '.
 import { gridEncoder } from '../../models/encodings/encoding.ts';
 import { type Generator, initGenerator } from '../../models/generator.ts';
 import { tf, tidy } from '../../tf.ts';
-import type { StudyImage } from './noiseStudyData.ts';
+import type { StudyImage } from './studyImage.ts';
 import { predictFromKernel } from './theory/kernelPrediction.ts';
 import { type FilterResponse, filterResponse, flowGain } from './theory/linearModel.ts';
 import { neuralTangentKernel } from './theory/neuralTangentKernel.ts';

@@ -9,8 +9,17 @@ import { UsageError } from '../../errors.ts';
 import { FLOAT32_ROUNDING_POWER, ROUNDING_POWER } from '../../metrics/signal/imageStack.ts';
 import { Random } from '../../random.ts';
 import { loadWithProgress } from '../../train/session.ts';
-import type { StudyImage } from './noiseStudyData.ts';
 import { powerLawField } from './theory/syntheticField.ts';
+
+/** Values of all three channels, sRGB-encoded in [0,1], [height,width,3]. */
+export interface StudyImage {
+  name: string;
+  width: number;
+  height: number;
+  values: Float32Array;
+  /** Error of rounding the values, as power in each mode of the orthonormal DFT: `ROUNDING_POWER` of 8-bit files. */
+  rounding: number;
+}
 
 /** Decodes one file at the config's size.
  *

@@ -8,7 +8,7 @@ import { fieldForward } from '../../ops/field.ts';
 import { Random } from '../../random.ts';
 import { type DrawableField, withFields } from '../../render/drawableField.ts';
 import { imageFields, imageLatents, latentFields, latentsOf } from '../../render/model.ts';
-import { spread } from '../../render/references.ts';
+import { spread } from '../../render/reconstructions.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import { tf } from '../../tf.ts';

@@ -4,10 +4,9 @@ import { planeSpectra } from '../../metrics/noiseResponse.ts';
 import { octavePartition } from '../../metrics/signal/bands.ts';
 import { inverseFft2 } from '../../metrics/signal/fft.ts';
 import { pngOf } from '../../render/png.ts';
-import { referenceOf, spread } from '../../render/references.ts';
+import { reconstructions, referenceOf, spread, unit } from '../../render/reconstructions.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
-import { reconstructions, unit } from '../run/reconstruction.ts';
-import type { DifferencesData, LabelledPicture } from './reportDifferences.ts';
+import type { DifferencesData, LabelledPicture } from './reportData.ts';
 
 /** Octaves shown, from the highest down, and the corner. */
 const OCTAVES = 4;

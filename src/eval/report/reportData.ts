@@ -5,7 +5,6 @@ import type { LinePlot } from '../../figures/plot.ts';
 import type { BandFidelityInterval } from '../../metrics/pairedImages.ts';
 import type { BandFidelity } from '../../metrics/pairedSpectrum.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import type { DifferencesData } from './reportDifferences.ts';
 import type { SampleSpectraData } from './reportSpectra.ts';
 
 /** An encoded PNG file. */
@@ -76,4 +75,15 @@ export interface FidelityAtScale {
   bands: readonly BandFidelity[];
   /** With intervals, from `PairedImages`. */
   rings: readonly BandFidelityInterval[];
+}
+
+export interface LabelledPicture {
+  label: string;
+  png: Png;
+}
+
+export interface DifferencesData {
+  /** By how much differences are magnified. */
+  magnification: number;
+  images: readonly { name: string; pictures: readonly LabelledPicture[] }[];
 }

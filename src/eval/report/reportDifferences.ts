@@ -1,18 +1,7 @@
 /** Rows of pictures: an image and what is wrong with it, band by band. */
 import { html, type Markup } from '../../figures/html.ts';
-import type { Png } from './reportData.ts';
+import type { DifferencesData, LabelledPicture } from './reportData.ts';
 import { picture } from './reportSections.ts';
-
-export interface LabelledPicture {
-  label: string;
-  png: Png;
-}
-
-export interface DifferencesData {
-  /** By how much differences are magnified. */
-  magnification: number;
-  images: readonly { name: string; pictures: readonly LabelledPicture[] }[];
-}
 
 /** Pictures side by side, each with its label below. */
 export function pictureRow(name: string, pictures: readonly LabelledPicture[]): Markup {

@@ -6,9 +6,8 @@ import { contactSheet } from '../../render/contactSheet.ts';
 import { withFields } from '../../render/drawableField.ts';
 import { writeImage } from '../../render/imageFile.ts';
 import { imageFields, latentFields, type Model, sampleLatents } from '../../render/model.ts';
-import { referenceOf, spread } from '../../render/references.ts';
+import { reconstructionPsnrs, referenceOf, spread } from '../../render/reconstructions.ts';
 import { renderImages, renderScanlines } from '../../render/render.ts';
-import { reconstructionPsnrs } from '../run/reconstruction.ts';
 
 const LARGE = 2048;
 const SHEET = { count: 36, size: 128 };

@@ -2,8 +2,7 @@
 import type { ImageSet } from '../../data/imageSet.ts';
 import { contactSheet, enlarge, type RgbImage } from '../../render/contactSheet.ts';
 import type { Model } from '../../render/model.ts';
-import { referenceOf, spread } from '../../render/references.ts';
-import { reconstructions } from './reconstruction.ts';
+import { reconstructions, referenceOf, spread } from '../../render/reconstructions.ts';
 
 const COLUMNS = 12;
 /** Differences are small: they are shown this many times as large, around middle grey. */

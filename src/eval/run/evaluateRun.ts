@@ -2,7 +2,7 @@
 import { UsageError } from '../../errors.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { referenceOf, spread } from '../../render/references.ts';
+import { referenceOf, spread } from '../../render/reconstructions.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';

@@ -2,7 +2,7 @@
 import type { ImageSet } from '../../data/imageSet.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { spread } from '../../render/references.ts';
+import { spread } from '../../render/reconstructions.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';

@@ -8,7 +8,7 @@ import { fullView } from '../../../src/grid.ts';
 import { initGenerator, makeGenerator } from '../../../src/models/generator.ts';
 import { disposeFields } from '../../../src/render/drawableField.ts';
 import { imageFields } from '../../../src/render/model.ts';
-import { spread } from '../../../src/render/references.ts';
+import { spread } from '../../../src/render/reconstructions.ts';
 import { renderImagesFloat } from '../../../src/render/render.ts';
 import { disposeModel, type OpenedModel } from '../../../src/run/openModel.ts';
 

@@ -1,0 +1,61 @@
+/** Drawings of training images, and what they should look like. */
+import { spreadEvenly } from '../data/decodeImages.ts';
+import type { ImageSet } from '../data/imageSet.ts';
+import { fullView } from '../grid.ts';
+import { meanSquaredError, psnrOfMse } from '../metrics/psnr.ts';
+import { withFields } from './drawableField.ts';
+import { imageFields, type Model } from './model.ts';
+import { renderImages } from './render.ts';
+
+/** Images drawn in one go; bounds memory at large sizes. */
+const PIXELS_AT_ONCE = 2 ** 20;
+
+/** What reconstructions should look like: some of the model's training images at some size. */
+export interface Reference {
+  width: number;
+  height: number;
+  /** Indices of the images within the model. */
+  images: readonly number[];
+  /** The image at a position of `images`, [height, width, 3] uint8. */
+  pixels(position: number): Uint8Array;
+}
+
+/** Some of an image set's images, as what reconstructions are compared with. */
+export function referenceOf(images: ImageSet, indices: readonly number[]): Reference {
+  const size = images.width * images.height * 3;
+  return {
+    width: images.width,
+    height: images.height,
+    images: indices,
+    pixels: (position) => images.pixels.subarray(indices[position] * size, (indices[position] + 1) * size),
+  };
+}
+
+/** At most `wanted` of the indices 0…count−1, evenly spread. */
+export function spread(count: number, wanted: number): number[] {
+  return spreadEvenly([...Array(count).keys()], wanted);
+}
+
+/** Draws the reference's images, one after the other. */
+export async function* reconstructions(model: Model, reference: Reference): AsyncGenerator<Uint8Array> {
+  const { width, height, images } = reference;
+  const batch = Math.max(1, Math.min(32, Math.floor(PIXELS_AT_ONCE / (width * height))));
+  for (let first = 0; first < images.length; first += batch) {
+    const fields = imageFields(model, images.slice(first, first + batch));
+    yield* await withFields(fields, (field) => renderImages(field, fullView(width, height)));
+  }
+}
+
+/** PSNR of each image's 8-bit reconstruction, in dB. */
+export async function reconstructionPsnrs(model: Model, reference: Reference): Promise<number[]> {
+  const psnrs: number[] = [];
+  for await (const drawn of reconstructions(model, reference)) {
+    psnrs.push(psnrOfMse(meanSquaredError(unit(reference.pixels(psnrs.length)), unit(drawn))));
+  }
+  return psnrs;
+}
+
+/** uint8 to [0,1]. */
+export function unit(pixels: Uint8Array): Float32Array {
+  return Float32Array.from(pixels, (value) => value / 255);
+}
