@@ -1,3 +1,4 @@
+import { loadPlugins } from '../src/config/plugins.ts';
 import { evaluateFolders, type FolderComparison, writeComparison } from '../src/eval/images/evaluateFolders.ts';
 import { metricNames } from '../src/metrics/registry.ts';
 import type { Command } from './cli.ts';
@@ -26,9 +27,17 @@ export const evaluateImages: Command = {
         defaultDescription: `"${metricNames().join(',')}"`,
         requiresArg: true,
       })
+      .option('plugin', {
+        type: 'string',
+        array: true,
+        default: [],
+        describe: 'module with metrics of your own (docs/extending.md)',
+        requiresArg: true,
+      })
       .option('seed', { type: 'number', default: 0, describe: 'of resampling, patches and pairs', requiresArg: true })
       .option('out', { type: 'string', demandOption: true, describe: 'JSON file to write', requiresArg: true }),
-  handler: async (args: FolderComparison) => {
+  handler: async ({ plugin, ...args }: FolderComparison & { plugin: string[] }) => {
+    await loadPlugins(plugin, '--plugin');
     const result = await evaluateFolders(args, console.error);
     printNumbers(result);
     if (args.paired) printPairedBands(result.bands);

@@ -1,5 +1,6 @@
 /** Chladni as a library: `import { … } from 'chladni'`. */
 export { formatExperiment, loadExperiment } from './config/load.ts';
+export type { Plugin, PluginTools } from './config/plugins.ts';
 export type { Experiment, ModelConfig, TrainConfig } from './config/schema.ts';
 export type { ImageSet } from './data/imageSet.ts';
 export { loadImages } from './data/loadImages.ts';
@@ -38,5 +39,5 @@ export { renderImage, renderImages, renderRows, renderScanlines } from './render
 export { disposeModel, type OpenedModel, openModel } from './run/openModel.ts';
 export { RunFolder } from './run/runFolder.ts';
 export { EventWriter } from './run/tensorboard/eventWriter.ts';
-export { tf } from './tf.ts';
+export { type Scalar, type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, tf } from './tf.ts';
 export { type SessionOptions, trainSession } from './train/session.ts';

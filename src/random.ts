@@ -27,6 +27,8 @@ export const STREAMS = {
   randomFeatures: 15,
   pairedImages: 16,
   scaleConsistency: 17,
+  /** Of plugins, whatever for. */
+  plugin: 18,
 } as const;
 export type Stream = keyof typeof STREAMS;
 

@@ -1,0 +1,295 @@
+/** Parts of a user's own, as docs/extending.md shows them: its files are taken from there, loaded and used. */
+import { execFile } from 'node:child_process';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadExperiment } from '../src/config/load.ts';
+import type { ImageSet } from '../src/data/imageSet.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import { makeGenerator } from '../src/models/generator.ts';
+import { parameterCount } from '../src/models/parameters.ts';
+import { makeObjective } from '../src/objectives/registry.ts';
+import { Random } from '../src/random.ts';
+import { sampleLatents } from '../src/render/model.ts';
+import { CheckpointStore } from '../src/run/checkpoints.ts';
+import { readEvaluation, readSummary } from '../src/run/evaluations.ts';
+import { readMetrics } from '../src/run/metricsLog.ts';
+import { disposeModel, openModel } from '../src/run/openModel.ts';
+import { RunFolder } from '../src/run/runFolder.ts';
+import { tf } from '../src/tf.ts';
+import { lossAndGradients } from '../src/train/gradients.ts';
+import { disposeState, initialState } from '../src/train/state.ts';
+import { Stepper } from '../src/train/stepper.ts';
+import { train } from '../src/train/trainRun.ts';
+import { run } from './support/commands.ts';
+import { availableEngines } from './support/engines.ts';
+
+const root = resolve(import.meta.dirname, '..');
+let folder: string;
+let config: string;
+
+/** Code blocks of the page that begin with the name of a file, by that name. */
+async function filesOfPage(): Promise<Map<string, string>> {
+  const page = await readFile(join(root, 'docs/extending.md'), 'utf8');
+  const blocks = [...page.matchAll(/```(?:ts|yaml)\n((?:\/\/|#) (\S+\.(?:ts|yaml))\n[\s\S]*?)```/g)];
+  return new Map(blocks.map(([, text, name]) => [name, text]));
+}
+
+/** 24 images of one colour each, but for noise. */
+function images(): ImageSet {
+  const [count, size] = [24, 16];
+  const pixels = new Uint8Array(count * size * size * 3);
+  for (let image = 0; image < count; image++) {
+    const random = new Random(image, 'synthetic');
+    const colour = random.uniforms(3, 30, 220);
+    const at = image * size * size * 3;
+    for (let i = 0; i < size * size * 3; i++) pixels[at + i] = colour[i % 3] + random.integer(30);
+  }
+  const names = Array.from({ length: count }, (_, i) => `${i}`);
+  return { count, width: size, height: size, pixels, names, skipped: [], nativeScale: 1, digest: 'plain' };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chladni-plugins-'));
+  for (const [name, text] of await filesOfPage()) await writeFile(join(folder, name), text);
+  config = join(folder, 'mine.yaml');
+  await startEngine('auto');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+it('are written as the types of the library say', async () => {
+  const types = { chladni: [join(root, 'src/index.ts')] };
+  const base = JSON.parse(await readFile(join(root, 'tsconfig.json'), 'utf8'));
+  const compilerOptions = { ...base.compilerOptions, paths: types, typeRoots: [join(root, 'node_modules/@types')] };
+  const names = [...(await filesOfPage()).keys()].filter((name) => name.endsWith('.ts'));
+  expect(names).toEqual(['shift.ts', 'gains.ts', 'adversarial.ts', 'parzen.ts', 'colour.ts']);
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: names }));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { stdout } = await promisify(execFile)(process.execPath, [tsc, '--noEmit', '-p', folder]).catch((e) => e);
+  expect(stdout).toBe('');
+});
+
+describe('on the command line', () => {
+  it('train, resume, draw, measure and report a run with nothing but parts of plugins', async () => {
+    const path = join(folder, 'run');
+    const cache = `data.cache=${join(folder, 'cache')}`;
+    const trained = await run('train', '--config', config, '--run', path, '--set', cache, 'train.logEverySteps=1');
+    expect(trained.err).toContain('gains encoding, shift conditioner');
+    expect(trained.code).toBe(0);
+    const entries = (await readMetrics(join(path, 'metrics.jsonl'))).filter((entry) => 'train/psnr_db' in entry);
+    expect(entries).toHaveLength(40);
+    // The critic is trained in every second step.
+    expect(entries.map((entry) => 'train/loss_critic' in entry)).toEqual(entries.map((_, i) => i % 2 === 0));
+    expect(Number(entries.at(-1)?.['train/psnr_db'])).toBeGreaterThan(Number(entries[0]['train/psnr_db']));
+
+    const more = await run('train', '--run', path, '--resume', '--set', 'train.steps=44');
+    expect(more.code).toBe(0);
+    const sheet = join(folder, 'mine.png');
+    expect(
+      (await run('sample', '--run', path, '--prior', 'parzen', '--count', '4', '--grid', '--out', sheet)).code,
+    ).toBe(0);
+    expect((await sharp(sheet).metadata()).width).toBeGreaterThan(32);
+    const unknown = await run('sample', '--run', path, '--prior', 'parson', '--out', sheet);
+    expect(unknown).toMatchObject({ code: 2 });
+    expect(unknown.err).toContain('prior "parson" is unknown; choose one of neighbours, gaussian, parzen');
+
+    expect((await run('evaluate', '--run', path)).code).toBe(0);
+    const summary = await readSummary(join(path, 'eval'));
+    expect(summary.samples_colour_n24).toBeGreaterThan(0);
+    expect(summary.samples_colour_n24).toBeLessThan(0.5);
+    const samples = await readEvaluation(join(path, 'eval/samples.json'));
+    expect(samples?.findings?.find(({ key }) => key === 'colour')).toMatchObject({
+      label: 'Mean colour',
+      better: 'low',
+    });
+    expect((await run('report', '--run', path)).code).toBe(0);
+    expect(await readFile(join(path, 'report.html'), 'utf8')).toContain('Mean colour');
+  });
+
+  it('measure folders with a metric of --plugin', async () => {
+    const folders = ['a', 'b'].map((name) => join(folder, name));
+    for (const [i, path] of folders.entries()) {
+      await mkdir(path);
+      for (const n of [0, 1, 2]) {
+        const image = sharp({ create: { width: 9, height: 9, channels: 3, background: { r: 51 * i, g: 9, b: n } } });
+        await image.png().toFile(join(path, `${n}.png`));
+      }
+    }
+    const out = join(folder, 'ab.json');
+    const plugin = ['--plugin', join(folder, 'colour.ts'), '--metrics', 'colour'];
+    const done = await run(
+      'evaluate',
+      'images',
+      '--generated',
+      folders[0],
+      '--reference',
+      folders[1],
+      ...plugin,
+      '--out',
+      out,
+    );
+    expect(done.code).toBe(0);
+    expect((await readEvaluation(out))?.metrics.colour_n3).toBeCloseTo(0.2, 12);
+  });
+
+  it.each([
+    [['plugins=[nowhere.ts]'], 'nowhere.ts: no such file'],
+    [['train.adversarialWieght=1'], 'did you mean "adversarialWeight"?'],
+    [['model.conditioner={kind: direct}'], 'the conditioner must be "direct" with objective fit, and only then'],
+  ])('say what is wrong in one line and exit with 2 (%s)', async (settings, message) => {
+    const { code, err } = await run('train', '--config', config, '--dry-run', '--set', ...settings);
+    expect(err).toContain(message);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect(code).toBe(2);
+  });
+});
+
+describe.each(availableEngines)('in the library, on the %s engine', (engine) => {
+  beforeAll(async () => {
+    await startEngine(engine);
+  });
+
+  it('are trained group by group: a phase moves what it trains and nothing else, and leaks nothing', async () => {
+    const { seed, train: settings, ...experiment } = await loadExperiment(config);
+    const generator = makeGenerator(experiment.model, seed);
+    const objective = makeObjective({ ...experiment, seed, train: settings }, generator, images());
+    const state = initialState(objective, seed, true);
+    expect(Object.keys(state.averages)).not.toContain('critic.0');
+    expect(Object.keys(state.averages)).toContain('encoding.gains');
+    const batches = objective.batches(images());
+    const valuesOf = async (name: string) => Float32Array.from(await state.parameters[name].data());
+    const stepper = new Stepper({ objective, state, batches, settings });
+    await stepper.step();
+    await stepper.drain();
+    const before = { critic: await valuesOf('critic.0'), gains: await valuesOf('encoding.gains') };
+    await stepper.step(); // the second step has no phase of the critic
+    await stepper.drain();
+    expect(await valuesOf('critic.0')).toEqual(before.critic);
+    expect(await valuesOf('encoding.gains')).not.toEqual(before.gains);
+    await stepper.step();
+    await stepper.drain();
+    expect(await valuesOf('critic.0')).not.toEqual(before.critic);
+    for (let i = 0; i < 3; i++) await stepper.step(); // whatever is recorded is recorded by now
+    await stepper.drain();
+    const tensors = tf.memory().numTensors;
+    for (let i = 0; i < 4; i++) await stepper.step();
+    await stepper.drain();
+    expect(tf.memory().numTensors).toBe(tensors);
+    stepper.dispose();
+    batches.dispose();
+    disposeState(state);
+  });
+
+  it('give the gradients of finite differences, a trained encoding and shared kernels included', async () => {
+    const {
+      seed,
+      train: settings,
+      ...experiment
+    } = await loadExperiment(config, ['model.field.activation=sine', 'model.field.omega=2']);
+    const generator = makeGenerator(experiment.model, seed);
+    const objective = makeObjective({ ...experiment, seed, train: settings }, generator, images());
+    const state = initialState(objective, seed, false);
+    const batches = objective.batches(images());
+    const inputs = Object.entries(batches.inputsAt(0)).map(([name, { values, shape }]) => [
+      name,
+      tf.tensor(values, shape, values instanceof Int32Array ? 'int32' : 'float32'),
+    ]);
+    const batch = batches.assemble(Object.fromEntries(inputs));
+    const phase = objective.phases[1];
+    const { gradients } = lossAndGradients(objective, phase, state, batch);
+    const lossWith = async (name: string, change: Float32Array) => {
+      const moved = tf.add(state.parameters[name], tf.tensor(change, state.parameters[name].shape));
+      const parameters = { ...state.parameters, [name]: moved };
+      const { loss } = lossAndGradients(objective, phase, { parameters }, batch);
+      return (await loss.data())[0];
+    };
+    for (const name of ['encoding.gains', 'shift.0', 'shift.kernel', 'field.0.kernel', 'field.1.bias']) {
+      const gradient = (await gradients[name].data()) as Float32Array;
+      const direction = Float32Array.from(gradient, (value) => Math.sign(value));
+      const expected = gradient.reduce((sum, value, i) => sum + value * direction[i], 0);
+      const h = 2e-3;
+      const [above, below] = [
+        await lossWith(
+          name,
+          direction.map((value) => h * value),
+        ),
+        await lossWith(
+          name,
+          direction.map((value) => -h * value),
+        ),
+      ];
+      expect((above - below) / (2 * h) / expected, name).toBeCloseTo(1, 1);
+    }
+    batches.dispose();
+    disposeState(state);
+  });
+});
+
+describe('runs with plugins', () => {
+  /** Trains in process, `upTo` steps or until told to stop. */
+  async function trained(path: string, { stopAfter, resume = false }: { stopAfter?: number; resume?: boolean } = {}) {
+    let asked = 0;
+    const signal = {
+      get aborted() {
+        return stopAfter !== undefined && ++asked > stopAfter;
+      },
+    } as AbortSignal;
+    const experiment = await loadExperiment(config);
+    const runFolder = await RunFolder.create(path, { resume });
+    try {
+      await train({ experiment, images: images(), run: runFolder, resume, engine: 'test', signal });
+    } finally {
+      await runFolder.close();
+    }
+  }
+
+  it('go on after an interruption bit for bit, and count parameters without making them', async () => {
+    const [whole, part] = [join(folder, 'whole'), join(folder, 'part')];
+    await trained(whole);
+    await trained(part, { stopAfter: 23 });
+    await trained(part, { resume: true });
+    const [a, b] = await Promise.all(
+      [whole, part].map((path) => new CheckpointStore(join(path, 'checkpoints')).load(40)),
+    );
+    expect(Object.keys(a.tensors)).toContain('adam.v/critic.0');
+    for (const [name, { data }] of Object.entries(a.tensors)) expect(b.tensors[name].data, name).toEqual(data);
+    const { model, seed, ...rest } = await loadExperiment(config);
+    const before = tf.memory().numTensors;
+    const { groups } = makeObjective({ ...rest, seed }, makeGenerator(model, seed), images());
+    expect(parameterCount(groups.critic.parameters)).toBe(8 * 16 + 16 + 16);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('open in the library, with their prior', async () => {
+    const path = join(folder, 'opened');
+    await trained(path, { stopAfter: 3 });
+    const model = await openModel(await RunFolder.open(path));
+    expect(model.warning).toBeUndefined();
+    const latents = await sampleLatents(model, { seed: 1, count: 5, prior: 'parzen' });
+    expect(latents).toHaveLength(5 * 8);
+    expect(await sampleLatents(model, { seed: 1, count: 2, prior: 'parzen' })).toEqual(latents.slice(0, 16));
+    disposeModel(model);
+  });
+
+  it('are not resumed with a plugin that has changed, and say so when they are opened', async () => {
+    const [path, changed] = [join(folder, 'changed'), join(folder, 'copy')];
+    await mkdir(changed);
+    for (const [name, text] of await filesOfPage()) await writeFile(join(changed, name), text);
+    const copy = join(changed, 'mine.yaml');
+    const cache = `data.cache=${join(folder, 'cache')}`;
+    expect((await run('train', '--config', copy, '--run', path, '--set', cache, 'train.steps=4')).err).not.toContain(
+      'failure',
+    );
+    await appendFile(join(changed, 'gains.ts'), '// otherwise\n');
+    const resumed = await run('train', '--run', path, '--resume', '--set', 'train.steps=8');
+    expect(resumed.err).toContain('gains.ts has changed since');
+    expect(resumed.code).toBe(1);
+    const drawn = await run('sample', '--run', path, '--out', join(folder, 'changed.png'));
+    expect(drawn.err).toContain('gains.ts has changed since');
+    expect(drawn.code).toBe(0);
+  });
+});
