@@ -284,6 +284,8 @@ describe('training', () => {
     await expect(start(wider, blobs(10), { resume: path })).rejects.toThrow('trained with model.field.width 8, now 9');
     const reseeded = await loadExperiment(undefined, [...small, 'seed=5', 'train.steps=20']);
     await expect(start(reseeded, blobs(10), { resume: path })).rejects.toThrow('trained with seed 0, now 5');
+    const noisy = await loadExperiment(undefined, [...small, 'data.noise=0.1', 'train.steps=20']);
+    await expect(start(noisy, blobs(10), { resume: path })).rejects.toThrow('trained with data.noise 0, now 0.1');
     const longer = await loadExperiment(undefined, [...small, 'train.steps=20']);
     const swapped = { ...blobs(10), pixels: blobs(10).pixels.map((value) => 255 - value) };
     await expect(start(longer, swapped, { resume: path })).rejects.toThrow('trained on other images');
