@@ -62,12 +62,12 @@ function brokenLinks(page: string, markdown: string): string[] {
   });
 }
 
-/** Paths of the repository that a page names, in code or not. NAME, in capitals, may be anything. */
+/** Paths of the repository that a page names, in code or not. NAME may stand for anything. */
 function pathsOf(markdown: string): string[] {
   const withoutSites = markdown.replace(/https?:\S+/g, '');
   return [...withoutSites.matchAll(/(?<![\w/.-])(?:src|tests|scripts|bench|configs|native|docs)\/[\w./*-]*/g)]
     .map(([path]) => path.replace(/\.+$/, ''))
-    .filter((path) => !/\b[A-Z]{4,}\b/.test(path));
+    .filter((path) => !/\bNAME\b/.test(path));
 }
 
 /** Those that are not there. */
