@@ -1,10 +1,10 @@
 import { commandLine, ownCommandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
 import { writeDatasetNoise } from '../src/eval/datasetNoise/writeDatasetNoise.ts';
-import { NOISE_STUDY, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';
-import type { NoiseOptions } from '../src/eval/noise/noiseOptions.ts';
-import type { EncodingStudy } from '../src/eval/noise/noiseStudyData.ts';
-import { writeNoiseStudy } from '../src/eval/noise/writeNoiseStudy.ts';
+import { NOISE_STUDY, studyEncodings } from '../src/eval/noise/defaults.ts';
+import type { NoiseOptions } from '../src/eval/noise/options.ts';
+import type { EncodingStudy } from '../src/eval/noise/studyData.ts';
+import { writeNoiseStudy } from '../src/eval/noise/writeStudy.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 import { type Command, engineForRun } from './cli.ts';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { commandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { writePerturbations } from '../src/eval/perturb/evaluatePerturbations.ts';
-import { DISTURBANCES } from '../src/eval/perturb/perturbRun.ts';
-import { logEvaluation } from '../src/eval/run/evaluationEvents.ts';
+import { DISTURBANCES } from '../src/eval/perturb/study.ts';
+import { writePerturbations } from '../src/eval/perturb/writeStudy.ts';
+import { logEvaluation } from '../src/eval/run/logEvaluation.ts';
 import { type Command, withModel } from './cli.ts';
 import { printPerturbations } from './evaluationTables.ts';
 

@@ -1,4 +1,4 @@
-import { writeRunReport } from '../src/eval/report/runReport.ts';
+import { writeRunReport } from '../src/eval/report/writeReport.ts';
 import { type Command, runAsProgram, withModel } from './cli.ts';
 
 export const report: Command = {

@@ -1,7 +1,7 @@
 /** From `data` in a config to decoded images: opens the source, reuses the packed cache or decodes and writes it. */
 import { createHash } from 'node:crypto';
-import { DECODER_VERSIONS, type Transform } from './decode.ts';
-import { type DecodedSet, decodeNamed, decodeSelection, type Progress } from './decodeImages.ts';
+import { DECODER_VERSIONS, type Transform } from './decodeImage.ts';
+import { type DecodedSet, decodeNamed, decodeSelection, type Progress } from './decodeSet.ts';
 import type { ImageSet } from './imageSet.ts';
 import { readPack, writePack } from './pack.ts';
 import { type DataConfig, trainingSize } from './schema.ts';

@@ -4,7 +4,7 @@
  */
 import { area, line } from 'd3-shape';
 import { type Content, html, type Markup } from './html.ts';
-import { makeScale, type Scale, type ScaleKind } from './plotScale.ts';
+import { makeScale, type Scale, type ScaleKind } from './scale.ts';
 
 /** Okabe & Ito's colours for all kinds of colour vision, without those too pale on white or too dark on black. */
 export const PALETTE: readonly string[] = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7f7f7f'];

@@ -1,5 +1,5 @@
 /** Drawings of training images, and what they should look like. */
-import { spreadEvenly } from '../data/decodeImages.ts';
+import { spreadEvenly } from '../data/decodeSet.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { fullView } from '../grid.ts';
 import { meanSquaredError, psnrOfMse } from '../metrics/psnr.ts';

@@ -1,7 +1,7 @@
 import { chmod, readdir, readFile, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { decodeNamed, spreadEvenly } from '../../src/data/decodeImages.ts';
+import { decodeNamed, spreadEvenly } from '../../src/data/decodeSet.ts';
 import { type LoadOptions, loadImages, skippedReport } from '../../src/data/loadImages.ts';
 import { RunError, UsageError } from '../../src/errors.ts';
 import { dataConfig, folderOf, noise, plain, temporaryFolder, withoutRights, zipOf } from './files.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type LinePlot, linePlot, PALETTE } from '../../src/figures/plot.ts';
-import { formatNumber, makeScale } from '../../src/figures/plotScale.ts';
+import { formatNumber, makeScale } from '../../src/figures/scale.ts';
 
 const axis = { roomy: false, tickCount: 5 };
 const labels = (scale: ReturnType<typeof makeScale>) => scale.ticks.map(({ label }) => label);

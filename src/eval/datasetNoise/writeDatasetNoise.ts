@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import { disposeModel, type OpenedModel, openModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
-import { logEvaluation } from '../run/evaluationEvents.ts';
-import { datasetNoiseResult } from './datasetNoise.ts';
-import { compareNoisyRuns } from './noisyRuns.ts';
+import { logEvaluation } from '../run/logEvaluation.ts';
+import { datasetNoiseResult } from './bands.ts';
+import { compareNoisyRuns } from './compareRuns.ts';
 
 /** Most images drawn by both runs. */
 const IMAGES = 256;

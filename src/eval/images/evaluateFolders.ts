@@ -2,8 +2,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { experimentSchema } from '../../config/schema.ts';
-import { commonSize, imageSizes } from '../../data/folderSize.ts';
 import type { ImageSet } from '../../data/imageSet.ts';
+import { commonSize, imageSizes } from '../../data/imageSizes.ts';
 import { loadImages, skippedReport } from '../../data/loadImages.ts';
 import { UsageError } from '../../errors.ts';
 import { writeFileAtomically } from '../../files/atomicFile.ts';

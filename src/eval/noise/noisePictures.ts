@@ -1,8 +1,8 @@
 /** Pictures of what the fits of a noise study got wrong. */
 
 import { bandDifferences, labelledPicture } from '../report/bandPictures.ts';
-import type { DifferencePictures } from './noisePage.ts';
-import type { NoiseStudyData } from './noiseStudyData.ts';
+import type { DifferencePictures } from './page.ts';
+import type { NoiseStudyData } from './studyData.ts';
 
 const MAGNIFICATION = 4;
 

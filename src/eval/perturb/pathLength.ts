@@ -7,7 +7,7 @@ import { Random } from '../../random.ts';
 import { withFields } from '../../render/drawableField.ts';
 import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
-import type { BandPathLength, PathLength } from './perturbStudyData.ts';
+import type { BandPathLength, PathLength } from './studyData.ts';
 
 /** Fields drawn at once; bounds memory. */
 const BATCH = 16;

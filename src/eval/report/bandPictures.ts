@@ -6,7 +6,7 @@ import { inverseFft2 } from '../../metrics/signal/fft.ts';
 import { pngOf } from '../../render/png.ts';
 import { reconstructions, referenceOf, spread, unit } from '../../render/reconstructions.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
-import type { DifferencesData, LabelledPicture } from './reportData.ts';
+import type { DifferencesData, LabelledPicture } from './data.ts';
 
 /** Octaves shown, from the highest down, and the corner. */
 const OCTAVES = 4;

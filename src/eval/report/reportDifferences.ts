@@ -1,7 +1,7 @@
 /** Rows of pictures: an image and what is wrong with it, band by band. */
 import { html, type Markup } from '../../figures/html.ts';
-import type { DifferencesData, LabelledPicture } from './reportData.ts';
-import { picture } from './reportSections.ts';
+import type { DifferencesData, LabelledPicture } from './data.ts';
+import { picture } from './pictures.ts';
 
 /** Pictures side by side, each with its label below. */
 export function pictureRow(name: string, pictures: readonly LabelledPicture[]): Markup {

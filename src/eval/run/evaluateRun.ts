@@ -7,10 +7,10 @@ import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { loadWithProgress } from '../../train/session.ts';
-import { evaluatePerturbations } from '../perturb/evaluatePerturbations.ts';
+import { evaluatePerturbations } from '../perturb/writeStudy.ts';
 import { comparisonSheet } from './comparison.ts';
 import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
-import { logEvaluation } from './evaluationEvents.ts';
+import { logEvaluation } from './logEvaluation.ts';
 import { evaluateReconstruction } from './reconstruction.ts';
 
 export interface RunEvaluation {

@@ -3,7 +3,7 @@
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
 import type { Band } from '../../metrics/signal/bands.ts';
 import type { Interval } from '../../metrics/signal/bootstrap.ts';
-import type { BandChange } from './perturb.ts';
+import type { BandChange } from './changes.ts';
 
 /** Closed forms, for jitter, beside what was measured. */
 export type PredictedChange = BandChange & { predictedTransfer?: number; predictedRelativeChange?: number };

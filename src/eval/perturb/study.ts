@@ -12,10 +12,10 @@ import { spread } from '../../render/reconstructions.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import { tf } from '../../tf.ts';
+import { type BandChange, BandChanges, perturbWeights } from './changes.ts';
 import { predictJitter } from './jitter.ts';
 import { pathLength } from './pathLength.ts';
-import { type BandChange, BandChanges, perturbWeights } from './perturb.ts';
-import type { Perturbation, PerturbStudy, PredictedChange } from './perturbStudyData.ts';
+import type { Perturbation, PerturbStudy, PredictedChange } from './studyData.ts';
 
 export interface PerturbOptions {
   /** Training images disturbed. */

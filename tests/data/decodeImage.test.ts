@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decodeImage, type Transform } from '../../src/data/decode.ts';
+import { decodeImage, type Transform } from '../../src/data/decodeImage.ts';
 import { noise, painted, plain } from './files.ts';
 
 const base: Transform = { width: 8, height: 8, scale: 1, fit: 'crop', background: '#ff8000' };

@@ -1,10 +1,10 @@
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DatasetNoise, datasetNoiseResult } from '../../../src/eval/datasetNoise/datasetNoise.ts';
-import { BandChanges } from '../../../src/eval/perturb/perturb.ts';
-import { perturbationsResult } from '../../../src/eval/perturb/perturbStudyData.ts';
-import { renderReport } from '../../../src/eval/report/report.ts';
-import type { FidelityAtScale, ReportData } from '../../../src/eval/report/reportData.ts';
+import { DatasetNoise, datasetNoiseResult } from '../../../src/eval/datasetNoise/bands.ts';
+import { BandChanges } from '../../../src/eval/perturb/changes.ts';
+import { perturbationsResult } from '../../../src/eval/perturb/studyData.ts';
+import type { FidelityAtScale, ReportData } from '../../../src/eval/report/data.ts';
+import { renderReport } from '../../../src/eval/report/page.ts';
 import { evaluateImageSets } from '../../../src/metrics/imageSets.ts';
 import { planeSpectra } from '../../../src/metrics/noiseResponse.ts';
 import { PairedSpectrum } from '../../../src/metrics/pairedSpectrum.ts';

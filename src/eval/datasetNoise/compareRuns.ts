@@ -7,7 +7,7 @@ import { imageFields, type Model } from '../../render/model.ts';
 import { spread } from '../../render/reconstructions.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
-import { DatasetNoise, type DatasetNoiseBands } from './datasetNoise.ts';
+import { DatasetNoise, type DatasetNoiseBands } from './bands.ts';
 
 /** Images drawn at once; bounds memory. */
 const BATCH = 16;

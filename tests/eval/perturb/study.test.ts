@@ -2,11 +2,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { experimentSchema } from '../../../src/config/schema.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
+import { BandChanges } from '../../../src/eval/perturb/changes.ts';
 import { predictJitter } from '../../../src/eval/perturb/jitter.ts';
 import { pathLength } from '../../../src/eval/perturb/pathLength.ts';
-import { BandChanges } from '../../../src/eval/perturb/perturb.ts';
-import { DISTURBANCES, jittered, perturbRun } from '../../../src/eval/perturb/perturbRun.ts';
-import { isLarger, perturbationsResult } from '../../../src/eval/perturb/perturbStudyData.ts';
+import { DISTURBANCES, jittered, perturbRun } from '../../../src/eval/perturb/study.ts';
+import { isLarger, perturbationsResult } from '../../../src/eval/perturb/studyData.ts';
 import { fullView } from '../../../src/grid.ts';
 import { planeSpectra } from '../../../src/metrics/noiseResponse.ts';
 import { octavePartition } from '../../../src/metrics/signal/bands.ts';

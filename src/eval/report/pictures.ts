@@ -1,7 +1,7 @@
 /** The report's pictures: sections that show images. */
 import { html, type Markup } from '../../figures/html.ts';
-import { formatNumber } from '../../figures/plotScale.ts';
-import type { Png, ReconstructionsData, ResolutionsData } from './reportData.ts';
+import { formatNumber } from '../../figures/scale.ts';
+import type { Png, ReconstructionsData, ResolutionsData } from './data.ts';
 
 /** Where a window lies in the units of the SVG that shows it: the image is this wide. */
 const IMAGE_UNITS = 1000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DatasetNoise, datasetNoiseResult } from '../../../src/eval/datasetNoise/datasetNoise.ts';
+import { DatasetNoise, datasetNoiseResult } from '../../../src/eval/datasetNoise/bands.ts';
 import { Random } from '../../../src/random.ts';
 
 const random = new Random(0, 'synthetic');

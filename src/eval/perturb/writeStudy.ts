@@ -4,8 +4,8 @@ import { Progress } from '../../files/progress.ts';
 import { readEvaluation, writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
-import { DISTURBANCES, type PerturbOptions, perturbRun } from './perturbRun.ts';
-import { isLarger, type PerturbResult, perturbationsResult } from './perturbStudyData.ts';
+import { DISTURBANCES, type PerturbOptions, perturbRun } from './study.ts';
+import { isLarger, type PerturbResult, perturbationsResult } from './studyData.ts';
 
 /** Disturbs as the options say, with a progress line, and writes `eval/perturb.json`. */
 export async function writePerturbations(

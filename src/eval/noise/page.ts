@@ -2,15 +2,15 @@
 
 import { html, Markup } from '../../figures/html.ts';
 import { type LinePlot, linePlot, PALETTE, type Series } from '../../figures/plot.ts';
-import { formatNumber } from '../../figures/plotScale.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
+import { formatNumber } from '../../figures/scale.ts';
 import type { Interval } from '../../metrics/signal/bootstrap.ts';
-import type { LabelledPicture } from '../report/reportData.ts';
+import type { LabelledPicture } from '../report/data.ts';
 import { pictureRow } from '../report/reportDifferences.ts';
-import { REPORT_STYLE } from '../report/reportStyle.ts';
-import { bandsWithoutSignal, cleanCurve, WITHOUT_SIGNAL } from './noiseResult.ts';
-import type { EncodingStudy, LevelStudy, NoiseStudyData } from './noiseStudyData.ts';
-import { flowOf, kernelGainAt, type WienerReference } from './noiseTheory.ts';
+import { REPORT_STYLE } from '../report/style.ts';
+import { flowOf, kernelGainAt, type WienerReference } from './baselines.ts';
+import { bandsWithoutSignal, cleanCurve, WITHOUT_SIGNAL } from './result.ts';
+import type { EncodingStudy, LevelStudy, NoiseStudyData } from './studyData.ts';
 
 /** What a fit got wrong, per octave, as pictures around middle grey. */
 export interface DifferencePictures {

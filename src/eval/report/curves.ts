@@ -2,7 +2,7 @@
 
 import type { MetricsEntry } from '../../run/metricsLog.ts';
 import { MONITORED_PSNR, MONITORED_SNR } from '../../train/monitor.ts';
-import type { ReportData } from './reportData.ts';
+import type { ReportData } from './data.ts';
 
 /** Loss, PSNR and, of runs that were logged with it, the signal-to-noise ratio per octave. */
 export function curvesOf(entries: readonly MetricsEntry[]): NonNullable<ReportData['curves']> {

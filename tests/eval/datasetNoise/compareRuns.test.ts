@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { experimentSchema } from '../../../src/config/schema.ts';
 import { noiseOfImage } from '../../../src/data/imageNoise.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { compareNoisyRuns } from '../../../src/eval/datasetNoise/noisyRuns.ts';
+import { compareNoisyRuns } from '../../../src/eval/datasetNoise/compareRuns.ts';
 import { fullView } from '../../../src/grid.ts';
 import { initGenerator, makeGenerator } from '../../../src/models/generator.ts';
 import { disposeFields } from '../../../src/render/drawableField.ts';

@@ -4,8 +4,8 @@ import type { Experiment } from '../../config/schema.ts';
 import { trainingSize } from '../../data/schema.ts';
 import { UsageError } from '../../errors.ts';
 import type { EncodingConfig } from '../../models/encodings/registry.ts';
-import { NOISE_STUDY_OVERRIDES, studyEncodings } from './noiseDefaults.ts';
-import type { Optimizer } from './noiseFits.ts';
+import { NOISE_STUDY_OVERRIDES, studyEncodings } from './defaults.ts';
+import type { Optimizer } from './fits.ts';
 import type { StudyImage } from './studyImage.ts';
 import { imageOfData, imageOfFile, imageOfSpectrum } from './studyImage.ts';
 

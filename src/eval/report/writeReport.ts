@@ -22,11 +22,11 @@ import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { describeModel, loadWithProgress } from '../../train/session.ts';
 import { reconstructionDifferences } from './bandPictures.ts';
-import { renderReport } from './report.ts';
-import { curvesOf } from './reportCurves.ts';
-import type { FidelityAtScale, ReportData } from './reportData.ts';
-import { sampleHeadline } from './reportSpectra.ts';
+import { curvesOf } from './curves.ts';
+import type { FidelityAtScale, ReportData } from './data.ts';
+import { renderReport } from './page.ts';
 import { typicalImage } from './showpieces.ts';
+import { sampleHeadline } from './spectra.ts';
 
 const SHOWN_PAIRS = 16;
 const SHOWN_SAMPLES = 24;

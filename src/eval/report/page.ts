@@ -1,16 +1,16 @@
 /** The report of a run: one HTML page with everything in it, nothing loaded from elsewhere. */
 import { html, Markup } from '../../figures/html.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
-import type { ReportData } from './reportData.ts';
-import { datasetNoiseSection } from './reportDatasetNoise.ts';
+import type { ReportData } from './data.ts';
+import { datasetNoiseSection } from './datasetNoise.ts';
+import { fidelitySection } from './fidelity.ts';
+import { perturbSection } from './perturb.ts';
+import { interpolationsSection, reconstructionsSection, resolutionsSection, samplesSection } from './pictures.ts';
 import { differencesSection } from './reportDifferences.ts';
-import { fidelitySection } from './reportFidelity.ts';
-import { perturbSection } from './reportPerturb.ts';
-import { interpolationsSection, reconstructionsSection, resolutionsSection, samplesSection } from './reportSections.ts';
-import { sampleSpectraSection } from './reportSpectra.ts';
-import { REPORT_STYLE } from './reportStyle.ts';
+import { sampleSpectraSection } from './spectra.ts';
+import { REPORT_STYLE } from './style.ts';
 
-export type { ReportData } from './reportData.ts';
+export type { ReportData } from './data.ts';
 
 /**
  * Renders the page. All text is escaped; images are embedded as they are.

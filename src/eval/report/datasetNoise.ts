@@ -1,7 +1,7 @@
 /** The report of a run on noisy images: how much of their noise the generator draws, beside the same run on clean ones. */
 import { html, type Markup } from '../../figures/html.ts';
-import { formatNumber } from '../../figures/plotScale.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
+import { formatNumber } from '../../figures/scale.ts';
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
 
 const column = (entries: readonly BandEntry[], key: string) => entries.map((entry) => Number(entry[key]));

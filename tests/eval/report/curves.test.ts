@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { curvesOf } from '../../../src/eval/report/reportCurves.ts';
+import { curvesOf } from '../../../src/eval/report/curves.ts';
 import type { Heatmap } from '../../../src/figures/heatmap.ts';
 
 /** A log whose octaves, from the lowest up, have these signal-to-noise ratios at each monitored step. */

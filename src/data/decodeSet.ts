@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { RunError, UsageError } from '../errors.ts';
-import { decodeImage, type Transform } from './decode.ts';
+import { decodeImage, type Transform } from './decodeImage.ts';
 import type { ImageSet, SkippedFile } from './imageSet.ts';
 import { compareNames, type ImageSource, READABLE_FORMATS, reasonOf, type SourceEntry } from './source.ts';
 

@@ -1,10 +1,10 @@
 /** The report's numbers per frequency: plots over rings, a table over octaves. */
 import { html, type Markup } from '../../figures/html.ts';
 import type { LinePlot, Series } from '../../figures/plot.ts';
-import { formatNumber } from '../../figures/plotScale.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
+import { formatNumber } from '../../figures/scale.ts';
 import type { BandFidelity } from '../../metrics/pairedSpectrum.ts';
-import type { FidelityAtScale, FidelityData } from './reportData.ts';
+import type { FidelityAtScale, FidelityData } from './data.ts';
 
 export function fidelitySection({ scales, trainingNyquist }: FidelityData): Markup {
   const beyond = scales.some(({ scale }) => scale > 1);

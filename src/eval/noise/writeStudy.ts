@@ -6,12 +6,12 @@ import { fileError } from '../../files/fileErrors.ts';
 import { makeFolder } from '../../files/makeFolder.ts';
 import { Progress } from '../../files/progress.ts';
 import { readEvaluation, readSummary, writeEvaluation } from '../../run/evaluations.ts';
-import { type NoiseOptions, planNoiseStudy } from './noiseOptions.ts';
-import { noisePage } from './noisePage.ts';
 import { differencePictures } from './noisePictures.ts';
-import { noiseResult } from './noiseResult.ts';
-import { runNoiseStudy } from './noiseStudy.ts';
-import type { EncodingStudy } from './noiseStudyData.ts';
+import { type NoiseOptions, planNoiseStudy } from './options.ts';
+import { noisePage } from './page.ts';
+import { noiseResult } from './result.ts';
+import { runNoiseStudy } from './study.ts';
+import type { EncodingStudy } from './studyData.ts';
 
 /**
  * @param options.engine which engine computes; the config's where left out.

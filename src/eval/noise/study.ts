@@ -12,10 +12,10 @@ import type { EncodingConfig } from '../../models/encodings/registry.ts';
 import { makeGenerator } from '../../models/generator.ts';
 import { Random } from '../../random.ts';
 import { scheduleFactor } from '../../train/schedule.ts';
-import { impulseResponse } from './noiseCurves.ts';
-import { type Optimizer, trainNoiseFits } from './noiseFits.ts';
-import type { EncodingStudy, NoiseStudyData } from './noiseStudyData.ts';
-import { kernelReference, wienerReference } from './noiseTheory.ts';
+import { kernelReference, wienerReference } from './baselines.ts';
+import { impulseResponse } from './curves.ts';
+import { type Optimizer, trainNoiseFits } from './fits.ts';
+import type { EncodingStudy, NoiseStudyData } from './studyData.ts';
 import type { StudyImage } from './studyImage.ts';
 
 export interface NoiseStudyOptions {

@@ -2,7 +2,7 @@
 import { html, Markup } from '../../figures/html.ts';
 import { type LinePlot, linePlot, PALETTE, type Series } from '../../figures/plot.ts';
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
-import { PATH_LENGTH } from '../perturb/perturbStudyData.ts';
+import { PATH_LENGTH } from '../perturb/studyData.ts';
 
 const LAYER = /^weights-layer-(\d+)$/;
 

@@ -3,8 +3,8 @@
 import type { BandNoiseWithIntervals } from '../../metrics/noiseResponse.ts';
 import type { Estimate } from '../../metrics/signal/jackknife.ts';
 import type { EncodingConfig } from '../../models/encodings/registry.ts';
-import type { ImpulseResponse } from './noiseCurves.ts';
-import type { KernelReference, WienerReference } from './noiseTheory.ts';
+import type { KernelReference, WienerReference } from './baselines.ts';
+import type { ImpulseResponse } from './curves.ts';
 import type { StudyImage } from './studyImage.ts';
 
 /** What the fits of one encoding at one noise level were at one step of training. */
@@ -37,7 +37,7 @@ export interface EncodingStudy {
   cleanPsnrDb: number[];
   lastCleanFit: Float32Array;
   impulses: ImpulseResponse[];
-  /** What the kernel of the untrained field predicts; see `noiseTheory.ts`. */
+  /** What the kernel of the untrained field predicts; see `baselines.ts`. */
   kernel: KernelReference;
 }
 

@@ -5,7 +5,7 @@ import type { LinePlot } from '../../figures/plot.ts';
 import type { BandFidelityInterval } from '../../metrics/pairedImages.ts';
 import type { BandFidelity } from '../../metrics/pairedSpectrum.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import type { SampleSpectraData } from './reportSpectra.ts';
+import type { SampleSpectraData } from './spectra.ts';
 
 /** An encoded PNG file. */
 export type Png = Uint8Array;

@@ -4,9 +4,9 @@ import type { BandNoiseWithIntervals } from '../../metrics/noiseResponse.ts';
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
 import { type Interval, meanOf } from '../../metrics/signal/bootstrap.ts';
 import { jackknife } from '../../metrics/signal/jackknife.ts';
-import { type ImpulseResponse, type PsnrCurve, summarizePsnrCurve } from './noiseCurves.ts';
-import type { EncodingStudy, LevelStudy, NoiseStudyData } from './noiseStudyData.ts';
-import { kernelGainAt, type WienerReference } from './noiseTheory.ts';
+import { kernelGainAt, type WienerReference } from './baselines.ts';
+import { type ImpulseResponse, type PsnrCurve, summarizePsnrCurve } from './curves.ts';
+import type { EncodingStudy, LevelStudy, NoiseStudyData } from './studyData.ts';
 
 export interface NoiseResult extends EvaluationResult {
   wiener: WienerReference[];

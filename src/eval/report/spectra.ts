@@ -2,8 +2,8 @@
 
 import { html, type Markup } from '../../figures/html.ts';
 import { type LinePlot, PALETTE } from '../../figures/plot.ts';
-import { formatNumber } from '../../figures/plotScale.ts';
 import { responsivePlot } from '../../figures/responsivePlot.ts';
+import { formatNumber } from '../../figures/scale.ts';
 import { betterText, byRole, declare, findingsOf } from '../../metrics/findings.ts';
 import { declaredNumbers } from '../../metrics/registry.ts';
 import type { EvaluationResult, Finding } from '../../metrics/result.ts';
