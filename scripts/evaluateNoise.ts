@@ -1,6 +1,6 @@
 import { commandLine, ownCommandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { writeDatasetNoise } from '../src/eval/datasetNoise/writeDatasetNoise.ts';
+import { writeDatasetNoise } from '../src/eval/datasetNoise/compareRuns.ts';
 import { NOISE_STUDY, studyEncodings } from '../src/eval/noise/defaults.ts';
 import type { NoiseOptions } from '../src/eval/noise/options.ts';
 import type { EncodingStudy } from '../src/eval/noise/studyData.ts';

@@ -6,7 +6,7 @@ import { messageOf, RunError, UsageError } from '../errors.ts';
 import { writeFileAtomically } from '../files/atomicFile.ts';
 import { fileError } from '../files/fileErrors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
-import { encodePng, type Scanlines } from './pngStream.ts';
+import { encodePng, type Scanlines } from './png.ts';
 
 /** A format that is encoded as a whole, from a buffer. */
 interface BufferedFormat {

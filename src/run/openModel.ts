@@ -8,8 +8,7 @@ import type { Objective } from '../objectives/objective.ts';
 import { makeObjective } from '../objectives/registry.ts';
 import type { LatentSpace, Model } from '../render/model.ts';
 import { tf } from '../tf.ts';
-import { CheckpointStore } from './checkpoints.ts';
-import { storedParameters } from './checkpointTensors.ts';
+import { CheckpointStore, storedParameters } from './checkpoints.ts';
 import { changedPlugins, checkpointExperiment } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 

@@ -1,13 +1,18 @@
-/** Compares a run on clean images with the same run on noisy ones. */
+/** A run on clean images and the same run on noisy ones: compared, and written as `dataset_noise.json`. */
+
+import { join } from 'node:path';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { noiseOfImage } from '../../data/imageNoise.ts';
 import { UsageError } from '../../errors.ts';
-import { disposeFields } from '../../render/drawableField.ts';
+import { withFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
 import { spread } from '../../render/reconstructions.ts';
 import { renderImagesFloat } from '../../render/render.ts';
-import type { OpenedModel } from '../../run/openModel.ts';
-import { DatasetNoise, type DatasetNoiseBands } from './bands.ts';
+import { writeEvaluation } from '../../run/evaluations.ts';
+import { disposeModel, type OpenedModel, openModel } from '../../run/openModel.ts';
+import type { RunFolder } from '../../run/runFolder.ts';
+import { logEvaluation } from '../run/logEvaluation.ts';
+import { DatasetNoise, type DatasetNoiseBands, datasetNoiseResult } from './bands.ts';
 
 /** Images drawn at once; bounds memory. */
 const BATCH = 16;
@@ -30,7 +35,7 @@ export async function compareNoisyRuns(
   for (let first = 0; first < chosen.length; first += BATCH) {
     await eventLoopTurn(); // lets Ctrl-C in
     const batch = chosen.slice(first, first + BATCH);
-    const [before, after] = [await drawn(clean, batch), await drawn(noisy, batch)];
+    const [before, after] = [await drawImages(clean, batch), await drawImages(noisy, batch)];
     for (const [i, image] of batch.entries()) {
       const noise = noiseOfImage(noisy.experiment.seed, image, sigma, width * height * 3);
       collected.add(before[i], after[i], noise);
@@ -39,13 +44,8 @@ export async function compareNoisyRuns(
   return { measured: collected.result(), images: chosen.length, sigma };
 }
 
-async function drawn(model: Model, images: readonly number[]): Promise<Float32Array[]> {
-  const field = imageFields(model, images);
-  try {
-    return await renderImagesFloat(field, model.training);
-  } finally {
-    disposeFields(field);
-  }
+function drawImages(model: Model, images: readonly number[]): Promise<Float32Array[]> {
+  return withFields(imageFields(model, images), (field) => renderImagesFloat(field, model.training));
 }
 
 function checkComparable(clean: OpenedModel, noisy: OpenedModel): void {
@@ -62,4 +62,37 @@ function checkComparable(clean: OpenedModel, noisy: OpenedModel): void {
     if (JSON.stringify(value) !== JSON.stringify(other)) throw differs(`data.${key}`);
   }
   if (clean.step !== noisy.step) throw differs(`how long they were trained (${clean.step} and ${noisy.step} steps)`);
+}
+
+/** Most images drawn by both runs. */
+const IMAGES = 256;
+
+/**
+ * Compares two runs, from their folders to `dataset_noise.json`. An engine must have been started.
+ *
+ * @param out a folder; the noisy run's own evaluation where left out, which TensorBoard shows, too.
+ * @returns what was measured, and the folder that it was written into.
+ */
+export async function writeDatasetNoise(
+  cleanRun: RunFolder,
+  noisyRun: RunFolder,
+  out: string | undefined,
+  say: (line: string) => void,
+): Promise<Awaited<ReturnType<typeof compareNoisyRuns>> & { folder: string }> {
+  const models: OpenedModel[] = [];
+  try {
+    for (const run of [cleanRun, noisyRun]) models.push(await openModel(run));
+    const [clean, noisy] = models;
+    for (const { warning } of models) if (warning) say(warning);
+    const found = await compareNoisyRuns(clean, noisy, IMAGES);
+    const { measured, images, sigma } = found;
+    const folder = out ?? noisyRun.evaluation;
+    const { training, step, experiment } = noisy;
+    const result = datasetNoiseResult(measured, { images, sigma, step, seed: experiment.seed, ...training });
+    await writeEvaluation(folder, 'dataset_noise', result);
+    if (out === undefined) await logEvaluation(join(folder, 'dataset_noise'), step, [result]);
+    return { ...found, folder };
+  } finally {
+    models.forEach(disposeModel);
+  }
 }

@@ -13,8 +13,7 @@ import { Progress } from '../../files/progress.ts';
 import { metricNamed } from '../../metrics/registry.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import { stringifyJson } from '../../run/evaluations.ts';
-import { comparePairs } from './comparePairs.ts';
-import { compareSets } from './compareSets.ts';
+import { comparePairs, compareSets } from './compare.ts';
 
 export interface FolderComparison {
   /** Folders. */

@@ -2,11 +2,11 @@
 
 import { html, Markup } from '../../figures/html.ts';
 import { type LinePlot, linePlot, PALETTE, type Series } from '../../figures/plot.ts';
-import { responsivePlot } from '../../figures/responsivePlot.ts';
 import { formatNumber } from '../../figures/scale.ts';
 import type { Interval } from '../../metrics/signal/bootstrap.ts';
 import type { LabelledPicture } from '../report/data.ts';
-import { pictureRow } from '../report/reportDifferences.ts';
+import { pictureRow } from '../report/pictures.ts';
+import { responsivePlot } from '../report/plots.ts';
 import { REPORT_STYLE } from '../report/style.ts';
 import { flowOf, kernelGainAt, type WienerReference } from './baselines.ts';
 import { bandsWithoutSignal, cleanCurve, WITHOUT_SIGNAL } from './result.ts';

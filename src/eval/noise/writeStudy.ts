@@ -6,12 +6,12 @@ import { fileError } from '../../files/fileErrors.ts';
 import { makeFolder } from '../../files/makeFolder.ts';
 import { Progress } from '../../files/progress.ts';
 import { readEvaluation, readSummary, writeEvaluation } from '../../run/evaluations.ts';
-import { differencePictures } from './noisePictures.ts';
+import { bandDifferences, labelledPicture } from '../report/bandPictures.ts';
 import { type NoiseOptions, planNoiseStudy } from './options.ts';
-import { noisePage } from './page.ts';
+import { type DifferencePictures, noisePage } from './page.ts';
 import { noiseResult } from './result.ts';
 import { runNoiseStudy } from './study.ts';
-import type { EncodingStudy } from './studyData.ts';
+import type { EncodingStudy, NoiseStudyData } from './studyData.ts';
 
 /**
  * @param options.engine which engine computes; the config's where left out.
@@ -51,4 +51,21 @@ export async function writeNoiseStudy(
   await writeEvaluation(folder, 'noise', noiseResult(data));
   await writeFileAtomically(page, noisePage(data, await differencePictures(data), command));
   return { studies: data.studies, numbers, page };
+}
+
+/** By how much differences from the clean image are magnified. */
+const MAGNIFICATION = 4;
+
+/** Of every encoding at the middle noise level: the fit, and its difference from the clean image in the upper bands. */
+export async function differencePictures({ image, studies }: NoiseStudyData): Promise<DifferencePictures[]> {
+  return Promise.all(
+    studies.map(async ({ encoding, levels }) => {
+      const { sigma, lastFit } = levels[Math.floor((levels.length - 1) / 2)];
+      const pictures = [
+        { label: 'fit', values: lastFit },
+        ...bandDifferences(lastFit, image.values, image, MAGNIFICATION),
+      ].map(({ label, values }) => labelledPicture(label, values, image));
+      return { encoding: encoding.kind, sigma, magnification: MAGNIFICATION, pictures: await Promise.all(pictures) };
+    }),
+  );
 }

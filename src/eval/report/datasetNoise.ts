@@ -1,15 +1,13 @@
 /** The report of a run on noisy images: how much of their noise the generator draws, beside the same run on clean ones. */
 import { html, type Markup } from '../../figures/html.ts';
-import { responsivePlot } from '../../figures/responsivePlot.ts';
 import { formatNumber } from '../../figures/scale.ts';
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
-
-const column = (entries: readonly BandEntry[], key: string) => entries.map((entry) => Number(entry[key]));
+import { column, responsivePlot, ringMiddle } from './plots.ts';
 
 /** From `eval/dataset_noise.json`. */
 export function datasetNoiseSection({ bands = [], rings = [], protocol }: EvaluationResult): Markup {
   const shown = rings.filter(({ kind }) => kind === 'ring');
-  const x = shown.map(({ fromCyclesPerImage, toCyclesPerImage }) => (fromCyclesPerImage + toCyclesPerImage) / 2);
+  const x = shown.map(ringMiddle);
   const curve = (name: string, key: string) => ({
     name,
     x,

@@ -1,10 +1,10 @@
 /** The report's numbers per frequency: plots over rings, a table over octaves. */
 import { html, type Markup } from '../../figures/html.ts';
 import type { LinePlot, Series } from '../../figures/plot.ts';
-import { responsivePlot } from '../../figures/responsivePlot.ts';
 import { formatNumber } from '../../figures/scale.ts';
 import type { BandFidelity } from '../../metrics/pairedSpectrum.ts';
 import type { FidelityAtScale, FidelityData } from './data.ts';
+import { frequencyAxis, responsivePlot, ringMiddle } from './plots.ts';
 
 export function fidelitySection({ scales, trainingNyquist }: FidelityData): Markup {
   const beyond = scales.some(({ scale }) => scale > 1);
@@ -29,28 +29,21 @@ ${scales.map((atScale) => tableBody(atScale, trainingNyquist))}
 }
 
 function overScales(scales: readonly FidelityAtScale[], column: 'snrDb' | 'transfer'): Series[] {
-  return scales.map(({ scale, width, height, rings }) => {
-    const shown = rings.filter(({ kind }) => kind === 'ring');
+  return scales.map((atScale) => {
+    const { scale, width, height } = atScale;
+    const shown = ringsOf(atScale);
     const end = (which: 'Low' | 'High') => shown.map((ring) => ring[`${column}${which}`] ?? Number.NaN);
     const hasInterval = shown.every((ring) => ring[`${column}Low`] !== undefined);
     return {
       name: `${scale}× (${width} × ${height} px)`,
-      x: shown.map(({ fromCyclesPerImage, toCyclesPerImage }) => (fromCyclesPerImage + toCyclesPerImage) / 2),
+      x: shown.map(ringMiddle),
       y: shown.map((ring) => ring[column]),
       ...(hasInterval && { band: { low: end('Low'), high: end('High') } }),
     };
   });
 }
 
-function frequencyAxis(scales: readonly FidelityAtScale[]): LinePlot['x'] {
-  const edges = scales.flatMap(({ rings }) => rings.filter(({ kind }) => kind === 'ring'));
-  const low = Math.min(
-    1,
-    ...edges.map(({ fromCyclesPerImage, toCyclesPerImage }) => (fromCyclesPerImage + toCyclesPerImage) / 2),
-  );
-  const high = Math.max(2, ...edges.map(({ toCyclesPerImage }) => toCyclesPerImage));
-  return { label: 'cycles per image', scale: 'log2', domain: [low, high] };
-}
+const ringsOf = ({ rings }: FidelityAtScale) => rings.filter(({ kind }) => kind === 'ring');
 
 function guidesAt(trainingNyquist: number): NonNullable<LinePlot['guides']> {
   return [{ axis: 'x', at: trainingNyquist, label: 'training Nyquist' }];
@@ -59,7 +52,7 @@ function guidesAt(trainingNyquist: number): NonNullable<LinePlot['guides']> {
 function snrPlot(scales: readonly FidelityAtScale[], trainingNyquist: number): LinePlot {
   return {
     title: 'Signal-to-noise ratio',
-    x: frequencyAxis(scales),
+    x: frequencyAxis(scales.flatMap(ringsOf)),
     y: { label: 'SNR (dB)' },
     series: overScales(scales, 'snrDb'),
     guides: guidesAt(trainingNyquist),
@@ -74,7 +67,7 @@ function transferPlot(scales: readonly FidelityAtScale[], trainingNyquist: numbe
   const high = Math.min(1.5, Math.max(1, ...values) * 1.05);
   return {
     title: 'Transfer',
-    x: frequencyAxis(scales),
+    x: frequencyAxis(scales.flatMap(ringsOf)),
     y: { label: 'T', domain: [low, high] },
     series,
     guides: [...guidesAt(trainingNyquist), { axis: 'y', at: 1, label: '' }],

@@ -1,12 +1,17 @@
 /** The report of a run: one HTML page with everything in it, nothing loaded from elsewhere. */
 import { html, Markup } from '../../figures/html.ts';
-import { responsivePlot } from '../../figures/responsivePlot.ts';
 import type { ReportData } from './data.ts';
 import { datasetNoiseSection } from './datasetNoise.ts';
 import { fidelitySection } from './fidelity.ts';
 import { perturbSection } from './perturb.ts';
-import { interpolationsSection, reconstructionsSection, resolutionsSection, samplesSection } from './pictures.ts';
-import { differencesSection } from './reportDifferences.ts';
+import {
+  differencesSection,
+  interpolationsSection,
+  reconstructionsSection,
+  resolutionsSection,
+  samplesSection,
+} from './pictures.ts';
+import { responsivePlot } from './plots.ts';
 import { sampleSpectraSection } from './spectra.ts';
 import { REPORT_STYLE } from './style.ts';
 

@@ -3,6 +3,7 @@ import { html, Markup } from '../../figures/html.ts';
 import { type LinePlot, linePlot, PALETTE, type Series } from '../../figures/plot.ts';
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
 import { PATH_LENGTH } from '../perturb/studyData.ts';
+import { column } from './plots.ts';
 
 const LAYER = /^weights-layer-(\d+)$/;
 
@@ -84,8 +85,6 @@ function figureOf(plot: LinePlot, caption: string): Markup {
   const drawn = linePlot({ ...plot, width: 460, height: 360 });
   return html`<figure>${new Markup(drawn)}<figcaption>${caption}</figcaption></figure>`;
 }
-
-const column = (entries: readonly BandEntry[], key: string) => entries.map((entry) => Number(entry[key]));
 
 /** The middle of each octave. */
 const middles = (entries: readonly BandEntry[]) =>

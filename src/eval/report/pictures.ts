@@ -1,7 +1,7 @@
 /** The report's pictures: sections that show images. */
 import { html, type Markup } from '../../figures/html.ts';
 import { formatNumber } from '../../figures/scale.ts';
-import type { Png, ReconstructionsData, ResolutionsData } from './data.ts';
+import type { DifferencesData, LabelledPicture, Png, ReconstructionsData, ResolutionsData } from './data.ts';
 
 /** Where a window lies in the units of the SVG that shows it: the image is this wide. */
 const IMAGE_UNITS = 1000;
@@ -64,6 +64,20 @@ ${detail && withTruth && row('Detail, ground truth', cells('truth', true))}
 </div>
 <figcaption><b>${name}, drawn by the same weights on finer and finer grids</b>, shown at one size; 1× is what the model was trained on. ${withTruth && 'Below it is the source drawn at that size: detail that only the truth has lies beyond what the training images could tell. '}${detail && 'The outlined part is magnified, so that pixels and edges can be compared.'}</figcaption>
 </figure>
+</section>`;
+}
+
+/** Pictures side by side, each with its label below. */
+export function pictureRow(name: string, pictures: readonly LabelledPicture[]): Markup {
+  return html`<div class="pictures">${pictures.map(({ label, png }) => html`<figure>${picture(png, `${name}, ${label}`)}<figcaption>${label}</figcaption></figure>`)}</div>`;
+}
+
+/** An image a row, and what is wrong with it, band by band. */
+export function differencesSection({ magnification, images }: DifferencesData): Markup {
+  return html`<section>
+<h2>What reconstructions get wrong, band by band</h2>
+${images.map(({ name, pictures }) => html`<h3>${name}</h3>\n${pictureRow(name, pictures)}\n`)}
+<p class="note"><b>Reconstruction minus original, split into octaves of cycles per image</b>, ${magnification}× around middle grey: the pictures of an image add up to its difference, but for the lowest octaves and the mean. Flat grey is right; outlines in one band alone are detail that the model draws too weak, too strong or a little beside.</p>
 </section>`;
 }
 

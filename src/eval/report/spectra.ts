@@ -2,7 +2,6 @@
 
 import { html, type Markup } from '../../figures/html.ts';
 import { type LinePlot, PALETTE } from '../../figures/plot.ts';
-import { responsivePlot } from '../../figures/responsivePlot.ts';
 import { formatNumber } from '../../figures/scale.ts';
 import { betterText, byRole, declare, findingsOf } from '../../metrics/findings.ts';
 import { declaredNumbers } from '../../metrics/registry.ts';
@@ -10,6 +9,7 @@ import type { EvaluationResult, Finding } from '../../metrics/result.ts';
 import type { SpectralBand } from '../../metrics/setSpectra.ts';
 import { ROUNDING_POWER } from '../../metrics/signal/imageStack.ts';
 import { SCALE_NUMBERS } from '../run/scaleConsistency.ts';
+import { frequencyAxis, responsivePlot, ringMiddle } from './plots.ts';
 
 /** From `eval/samples.json` and `eval/scale_consistency.json`. */
 export interface SampleSpectraData {
@@ -62,15 +62,8 @@ ${responsivePlot(differencePlot(rings))}
 </section>`;
 }
 
-const middle = ({ fromCyclesPerImage, toCyclesPerImage }: SpectralBand) => (fromCyclesPerImage + toCyclesPerImage) / 2;
-
-function frequencyAxis(rings: readonly SpectralBand[]): LinePlot['x'] {
-  const domain = [Math.min(1, middle(rings[0])), Math.max(2, rings[rings.length - 1].toCyclesPerImage)] as const;
-  return { label: 'cycles per image', scale: 'log2', domain };
-}
-
 function spectrumPlot(rings: readonly SpectralBand[]): LinePlot {
-  const x = rings.map(middle);
+  const x = rings.map(ringMiddle);
   const [reference, generated] = [
     rings.map(({ referencePower }) => referencePower),
     rings.map(({ generatedPower }) => generatedPower),
@@ -90,7 +83,7 @@ function spectrumPlot(rings: readonly SpectralBand[]): LinePlot {
 }
 
 function differencePlot(rings: readonly SpectralBand[]): LinePlot {
-  const x = rings.map(middle);
+  const x = rings.map(ringMiddle);
   const sampling = rings.map(({ samplingDb }) => 1.96 * samplingDb);
   const column = (key: 'deltaDb' | 'deltaDbLow' | 'deltaDbHigh') => rings.map((ring) => ring[key]);
   return {

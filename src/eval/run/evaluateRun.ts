@@ -1,14 +1,17 @@
 /** Evaluates a run: reconstructions where there is ground truth, samples, agreement between sizes, disturbances. */
+
+import type { ImageSet } from '../../data/imageSet.ts';
 import { UsageError } from '../../errors.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { referenceOf, spread } from '../../render/reconstructions.ts';
+import { contactSheet, enlarge, type RgbImage } from '../../render/contactSheet.ts';
+import type { Model } from '../../render/model.ts';
+import { reconstructions, referenceOf, spread } from '../../render/reconstructions.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { loadWithProgress } from '../../train/session.ts';
 import { evaluatePerturbations } from '../perturb/writeStudy.ts';
-import { comparisonSheet } from './comparison.ts';
 import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
 import { logEvaluation } from './logEvaluation.ts';
 import { evaluateReconstruction } from './reconstruction.ts';
@@ -76,4 +79,24 @@ export async function evaluateRun(
   const sheet = { 'original, drawn, difference': await comparisonSheet(model, images) };
   await logEvaluation(run.evaluation, model.step, measured, sheet);
   return { reconstructions: evaluations, samples, scaleConsistency, perturbations };
+}
+
+/** Images on the sheet of comparisons. */
+const COLUMNS = 12;
+/** Differences are small: they are shown this many times as large, around middle grey. */
+export const DIFFERENCE_GAIN = 4;
+
+/** Some training images on a sheet of three rows: originals, reconstructions, and 128 + 4·(reconstruction − original). */
+export async function comparisonSheet(model: Model, images: ImageSet): Promise<RgbImage> {
+  const shown = referenceOf(images, spread(images.count, COLUMNS));
+  const originals = shown.images.map((_, position) => shown.pixels(position));
+  const drawn: Uint8Array[] = [];
+  for await (const image of reconstructions(model, shown)) drawn.push(image);
+  const differences = drawn.map((image, i) => {
+    const shade = (value: number, at: number) => 128 + DIFFERENCE_GAIN * (value - originals[i][at]);
+    return Uint8Array.from(Uint8ClampedArray.from(image, shade));
+  });
+  const rows = [...originals, ...drawn, ...differences];
+  const sheet = contactSheet(rows, images.width, images.height, { columns: originals.length });
+  return enlarge(sheet.pixels, sheet.width, sheet.height, Math.max(1, Math.floor(768 / sheet.width)));
 }

@@ -2,12 +2,15 @@
 import type { ImageSet } from '../../data/imageSet.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
+import type { ImageStack } from '../../metrics/signal/imageStack.ts';
+import { withFields } from '../../render/drawableField.ts';
+import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
 import { spread } from '../../render/reconstructions.ts';
+import { renderImages } from '../../render/render.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
-import { compareSets } from '../images/compareSets.ts';
-import { drawSamples } from './samples.ts';
+import { compareSets } from '../images/compare.ts';
 import { evaluateScaleConsistency } from './scaleConsistency.ts';
 
 /**
@@ -45,4 +48,29 @@ export async function evaluateScales(run: RunFolder, model: OpenedModel): Promis
   const result = await evaluateScaleConsistency(model, spread(model.imageNames.length, evaluate.images), seed);
   await writeEvaluation(run.evaluation, 'scale_consistency', result);
   return result;
+}
+
+/** Samples drawn at once; bounds memory. */
+const BATCH = 32;
+
+/** Draws 8-bit samples at the training size, some at a time. */
+export async function drawSamples(
+  model: Model,
+  { seed, count }: { seed: number; count: number },
+  onProgress: (done: number) => void = () => {},
+): Promise<ImageStack> {
+  const { width, height } = model.training;
+  const { size } = latentsOf(model);
+  const latents = await sampleLatents(model, { seed, count });
+  const pixels = new Uint8Array(count * width * height * 3);
+  for (let first = 0; first < count; first += BATCH) {
+    const last = Math.min(count, first + BATCH);
+    const fields = latentFields(model, latents.slice(first * size, last * size));
+    const images = await withFields(fields, (field) => renderImages(field, model.training));
+    images.forEach((image, i) => {
+      pixels.set(image, (first + i) * image.length);
+    });
+    onProgress(last);
+  }
+  return { count, width, height, pixels };
 }

@@ -1,11 +1,42 @@
-/** Two sets of decoded images, each with that of the same name in the other. */
+/** Two sets of decoded images against each other: as sets, or image by image. */
 import type { ImageSet } from '../../data/imageSet.ts';
 import { UsageError } from '../../errors.ts';
+import { Progress } from '../../files/progress.ts';
+import { evaluateImageSets, type SetOptions } from '../../metrics/imageSets.ts';
 import { PairedImages } from '../../metrics/pairedImages.ts';
+import { metricNames } from '../../metrics/registry.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { imageOf, withFewestChannels } from '../../metrics/signal/imageStack.ts';
+import { type ImageStack, imageOf, withFewestChannels } from '../../metrics/signal/imageStack.ts';
 
-/** @throws UsageError where an image has no partner. */
+/**
+ * Compares the sets unpaired, on as few channels as they have, with a progress line.
+ *
+ * @param options.label of the progress line.
+ */
+export function compareSets(
+  generated: ImageStack,
+  reference: ImageStack,
+  {
+    label = 'measure',
+    metrics = metricNames(),
+    ...options
+  }: Pick<SetOptions, 'metrics' | 'seed' | 'prefix'> & { label?: string } = {},
+): EvaluationResult {
+  const { stacks, notes } = withFewestChannels(generated, reference);
+  const progress = new Progress({ label, total: metrics.length, unit: 'metrics' });
+  let begun = 0;
+  const onMetric = () => progress.update(begun++);
+  const { result } = evaluateImageSets(...stacks, { ...options, metrics, notes, onMetric });
+  progress.update(metrics.length);
+  progress.finish();
+  return result;
+}
+
+/**
+ * Compares each reference image with the generated one of the same name.
+ *
+ * @throws UsageError where an image has no partner.
+ */
 export function comparePairs(generated: ImageSet, reference: ImageSet, seed: number): EvaluationResult {
   const partners = partnersOf(generated, reference);
   const { stacks, notes } = withFewestChannels(generated, reference);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Random } from '../../../src/random.ts';
-import { crc32c, maskedCrc32c } from '../../../src/run/tensorboard/crc32c.ts';
+import { crc32c, maskedCrc32c } from '../../../src/run/tensorboard/tfRecord.ts';
 import { slowCrc32c, slowMaskedCrc32c } from './eventFile.ts';
 
 const ascending = Uint8Array.from({ length: 32 }, (_, i) => i);

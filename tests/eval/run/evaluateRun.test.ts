@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadExperiment } from '../../../src/config/load.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { comparisonSheet, DIFFERENCE_GAIN } from '../../../src/eval/run/comparison.ts';
+import { comparisonSheet, DIFFERENCE_GAIN } from '../../../src/eval/run/evaluateRun.ts';
 import { fullView } from '../../../src/grid.ts';
 import { initGenerator, makeGenerator } from '../../../src/models/generator.ts';
 import { tf } from '../../../src/tf.ts';
