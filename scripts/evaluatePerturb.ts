@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { commandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { DISTURBANCES } from '../src/eval/perturb/study.ts';
+import { DEFAULT_PERTURBATIONS } from '../src/eval/perturb/study.ts';
 import { writePerturbations } from '../src/eval/perturb/writeStudy.ts';
 import { logEvaluation } from '../src/eval/run/logEvaluation.ts';
 import { type Command, withModel } from './cli.ts';
@@ -41,23 +41,27 @@ export const evaluatePerturb: Command = {
       .option('repeats', { type: 'number', default: 2, describe: 'random disturbances of each' })
       .option('sizes', {
         type: 'string',
-        default: DISTURBANCES.sizes.join(),
+        default: DEFAULT_PERTURBATIONS.sizes.join(),
         describe: 'of latents and weights, relative',
         requiresArg: true,
       })
       .option('jitter', {
         type: 'string',
-        default: DISTURBANCES.jitters.join(),
+        default: DEFAULT_PERTURBATIONS.jitters.join(),
         describe: 'of coordinates, in pixels',
         requiresArg: true,
       })
       .option('frequencies', {
         type: 'string',
-        default: DISTURBANCES.frequencyShifts.join(),
+        default: DEFAULT_PERTURBATIONS.frequencyShifts.join(),
         describe: 'shifts, in cycles per image',
         requiresArg: true,
       })
-      .option('epsilon', { type: 'number', default: DISTURBANCES.epsilon, describe: 'step of the path length' })
+      .option('epsilon', {
+        type: 'number',
+        default: DEFAULT_PERTURBATIONS.epsilon,
+        describe: 'step of the path length',
+      })
       .option('seed', { type: 'number', default: 0, describe: 'of the disturbances' })
       .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
   handler: async (args: Arguments) => {

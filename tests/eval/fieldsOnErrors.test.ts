@@ -7,7 +7,7 @@ import { experimentSchema } from '../../src/config/schema.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { compareNoisyRuns } from '../../src/eval/datasetNoise/compareRuns.ts';
 import { pathLength } from '../../src/eval/perturb/pathLength.ts';
-import { DISTURBANCES, perturbRun } from '../../src/eval/perturb/study.ts';
+import { DEFAULT_PERTURBATIONS, perturbRun } from '../../src/eval/perturb/study.ts';
 import { drawShowpieces, typicalImage } from '../../src/eval/report/showpieces.ts';
 import { comparisonSheet } from '../../src/eval/run/evaluateRun.ts';
 import { drawSamples } from '../../src/eval/run/evaluateSamples.ts';
@@ -73,7 +73,7 @@ const noisy = () => {
   return { ...model, experiment: { ...experiment, data: { ...experiment.data, noise: 0.1 } } };
 };
 const subjects = () => subjectsOf(model, { seed: 0, count: 2 });
-const options = { ...DISTURBANCES, images: 2, repeats: 1, seed: 0 };
+const options = { ...DEFAULT_PERTURBATIONS, images: 2, repeats: 1, seed: 0 };
 
 it.each<[string, number, () => Promise<unknown>]>([
   ['samples', 1, () => drawSamples(model, { seed: 0, count: 4 })],

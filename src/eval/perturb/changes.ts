@@ -7,9 +7,6 @@ import { type Band, type BandPartition, octavePartition, ringPartition } from '.
 import type { Complex } from '../../metrics/signal/fft.ts';
 import { type Estimate, jackknifeRatio } from '../../metrics/signal/jackknife.ts';
 import { leastEnergies } from '../../metrics/signal/leastEnergy.ts';
-import type { FieldWeights } from '../../ops/field.ts';
-import type { Random } from '../../random.ts';
-import { type Tensor, type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
 
 /** Sums over channels of one disturbance of one image, per band, of unnormalised coefficients. */
 interface Energies {
@@ -108,50 +105,4 @@ function changesOf(units: readonly (readonly Energies[])[], bands: readonly Band
       transferHigh: transfer.interval[1],
     };
   });
-}
-
-/**
- * Weights plus noise. `isotropic`: one direction on the unit sphere of all weights of a field, scaled to `size` times
- * their norm (Rahaman et al. 2019, §4.2, whose δ is absolute). `layer`: independent in every layer, `size` relative to
- * the norm of its kernel and bias, so that small layers are disturbed as much as large ones.
- */
-export function perturbWeights(
-  weights: FieldWeights,
-  kind: 'isotropic' | 'layer',
-  size: number,
-  random: Random,
-  only?: number,
-): FieldWeights {
-  return tf.tidy(() => {
-    const layers = weights.kernels.map((kernel, l) => ({
-      kernel,
-      bias: weights.biases[l],
-      chosen: only === undefined || l === only,
-    }));
-    const noise = layers.map(({ kernel, bias }) => ({
-      kernel: normalLike(kernel, random),
-      bias: normalLike(bias, random),
-    }));
-    const squares = (part: { kernel: Tensor; bias: Tensor }) =>
-      tf.add(tf.sum(tf.square(part.kernel), [1, 2]), tf.sum(tf.square(part.bias), 1)); // [B]
-    const scaleOf = (of: readonly number[]) => {
-      const total = (parts: readonly { kernel: Tensor; bias: Tensor }[]) => tf.addN(of.map((l) => squares(parts[l])));
-      return tf.mul(tf.sqrt(tf.div(total(layers), total(noise))), size); // [B]
-    };
-    const all = layers.flatMap(({ chosen }, l) => (chosen ? [l] : []));
-    const common = kind === 'isotropic' ? scaleOf(all) : undefined;
-    const disturbed = layers.map(({ kernel, bias, chosen }, l) => {
-      if (!chosen) return { kernel: tf.clone(kernel), bias: tf.clone(bias) };
-      const scale = common ?? scaleOf([l]);
-      return {
-        kernel: tf.add(kernel, tf.mul(noise[l].kernel, tf.reshape(scale, [-1, 1, 1]))) as Tensor3D,
-        bias: tf.add(bias, tf.mul(noise[l].bias, tf.reshape(scale, [-1, 1]))) as Tensor2D,
-      };
-    });
-    return { kernels: disturbed.map(({ kernel }) => kernel), biases: disturbed.map(({ bias }) => bias) } as never;
-  });
-}
-
-function normalLike(tensor: Tensor, random: Random): Tensor {
-  return tf.tensor(random.normals(tensor.size), tensor.shape);
 }

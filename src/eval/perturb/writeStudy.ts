@@ -4,7 +4,7 @@ import { Progress } from '../../files/progress.ts';
 import { readEvaluation, writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
-import { DISTURBANCES, type PerturbOptions, perturbRun } from './study.ts';
+import { DEFAULT_PERTURBATIONS, type PerturbOptions, perturbRun } from './study.ts';
 import { isLarger, type PerturbResult, perturbationsResult } from './studyData.ts';
 
 /** Disturbs as the options say, with a progress line, and writes `eval/perturb.json`. */
@@ -41,5 +41,5 @@ export async function evaluatePerturbations(
     say(`${path} is kept: it holds more disturbances of the same checkpoint`);
     return earlier;
   }
-  return writePerturbations(run, model, { ...DISTURBANCES, images, repeats, seed });
+  return writePerturbations(run, model, { ...DEFAULT_PERTURBATIONS, images, repeats, seed });
 }

@@ -1,7 +1,8 @@
 /** Disturbances of generators against closed forms. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { BandChanges, perturbWeights } from '../../../src/eval/perturb/changes.ts';
+import { BandChanges } from '../../../src/eval/perturb/changes.ts';
+import { perturbWeights } from '../../../src/eval/perturb/perturbations.ts';
 import { planeSpectra } from '../../../src/metrics/noiseResponse.ts';
 import { Random } from '../../../src/random.ts';
 import { disposeFields } from '../../../src/render/drawableField.ts';

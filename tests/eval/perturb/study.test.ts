@@ -5,7 +5,8 @@ import { startEngine } from '../../../src/engine/engine.ts';
 import { BandChanges } from '../../../src/eval/perturb/changes.ts';
 import { predictJitter } from '../../../src/eval/perturb/jitter.ts';
 import { pathLength } from '../../../src/eval/perturb/pathLength.ts';
-import { DISTURBANCES, jittered, perturbRun } from '../../../src/eval/perturb/study.ts';
+import { drawJittered } from '../../../src/eval/perturb/perturbations.ts';
+import { DEFAULT_PERTURBATIONS, perturbRun } from '../../../src/eval/perturb/study.ts';
 import { isLarger, perturbationsResult } from '../../../src/eval/perturb/studyData.ts';
 import { fullView } from '../../../src/grid.ts';
 import { planeSpectra } from '../../../src/metrics/noiseResponse.ts';
@@ -46,7 +47,7 @@ describe('coordinate jitter of a field', () => {
     const predicted = predictJitter(power, partition, 0.6);
     const changes = new BandChanges(width, height);
     for (let draw = 0; draw < 150; draw++) {
-      const after = await jittered(field, 0.6, new Random(draw, 'disturbances'));
+      const after = await drawJittered(field, 0.6, new Random(draw, 'disturbances'));
       changes.add(0, spectra(before), spectra(after));
     }
     let compared = 0;
@@ -93,7 +94,7 @@ describe('disturbances of a run', () => {
       imageNames: Array.from({ length: images }, (_, i) => `${i}`),
     };
   }
-  const options = { ...DISTURBANCES, repeats: 1, seed: 0 };
+  const options = { ...DEFAULT_PERTURBATIONS, repeats: 1, seed: 0 };
 
   it('are independent for each image, of every kind, so that intervals do not shrink to nothing', async () => {
     const model = fitOf(6);
