@@ -67,7 +67,7 @@ export async function runCommands(scriptName: string, commands: readonly Command
     await parser.parseAsync();
     return process.exit(0);
   } catch (error) {
-    return process.exit(report(error));
+    return process.exit(reportError(error));
   }
 }
 
@@ -90,7 +90,7 @@ export async function runAsProgram(moduleUrl: string, name: string, command: Com
 }
 
 /** Prints an error as the user should see it; returns the exit code. */
-function report(error: unknown): number {
+function reportError(error: unknown): number {
   if (error instanceof Interrupted) {
     console.error(error.message);
     return 130;
@@ -118,7 +118,7 @@ function endAtOnce(): never {
 }
 
 /** Runs `work` with a signal that the first Ctrl-C (or SIGTERM) aborts; the second ends the program at once. */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   onInterrupt = () => {
     onInterrupt = undefined;
@@ -133,7 +133,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
 }
 
 /** Starts the engine that is asked for, else the run's own, else whichever works here. */
-export async function engineForRun(run: RunFolder, asked?: string): Promise<void> {
+export async function startEngineForRun(run: RunFolder, asked?: string): Promise<void> {
   if (asked !== undefined) {
     await startEngine(asked);
     return;
@@ -156,7 +156,7 @@ export async function withModel(
   work: (model: OpenedModel, run: RunFolder) => Promise<void>,
 ): Promise<void> {
   const run = await RunFolder.open(options.run);
-  await engineForRun(run, options.engine);
+  await startEngineForRun(run, options.engine);
   const model = await openModel(run, checkpointOption(options.checkpoint));
   try {
     if (model.warning) console.error(model.warning);

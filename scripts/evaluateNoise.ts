@@ -6,7 +6,7 @@ import type { NoiseOptions } from '../src/eval/noise/options.ts';
 import type { EncodingStudy } from '../src/eval/noise/studyData.ts';
 import { writeNoiseStudy } from '../src/eval/noise/writeStudy.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
-import { type Command, engineForRun } from './cli.ts';
+import { type Command, startEngineForRun } from './cli.ts';
 
 interface Arguments extends NoiseOptions {
   engine?: string;
@@ -111,7 +111,7 @@ function printStudy(studies: readonly EncodingStudy[]): void {
 /** How much of its training images' noise a generator draws. */
 async function compareRuns({ clean, noisy, engine, out }: Arguments & { clean: string; noisy: string }): Promise<void> {
   const [cleanRun, noisyRun] = [await RunFolder.open(clean), await RunFolder.open(noisy)];
-  await engineForRun(noisyRun, engine);
+  await startEngineForRun(noisyRun, engine);
   const { measured, images, sigma, folder } = await writeDatasetNoise(cleanRun, noisyRun, out, console.error);
   console.log(`${images} images, σ = ${sigma}`);
   console.log('cycles/image    gain G  copy C  power excess');

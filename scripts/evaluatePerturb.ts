@@ -20,7 +20,7 @@ interface Arguments {
   engine?: string;
 }
 
-function numbersOf(option: string, text: string): number[] {
+function parseNumbers(option: string, text: string): number[] {
   const numbers = text.split(',').map(Number);
   if (
     numbers.some((value) => !(value > 0 && value < Number.POSITIVE_INFINITY)) ||
@@ -74,9 +74,9 @@ export const evaluatePerturb: Command = {
     if (!(args.epsilon > 0 && args.epsilon <= 1))
       throw new UsageError('--epsilon: expected a number above 0, at most 1');
     const [sizes, jitters, frequencyShifts] = [
-      numbersOf('sizes', args.sizes),
-      numbersOf('jitter', args.jitter),
-      numbersOf('frequencies', args.frequencies),
+      parseNumbers('sizes', args.sizes),
+      parseNumbers('jitter', args.jitter),
+      parseNumbers('frequencies', args.frequencies),
     ];
     const { images, repeats, epsilon, seed } = args;
     await withModel(args, async (model, run) => {

@@ -51,12 +51,12 @@ async function openImage(bytes: Uint8Array): Promise<{ metadata: Metadata; open:
 }
 
 /** A rectangle, or a size, at `scale` times its resolution. */
-function times({ left = 0, top = 0, width, height }: Size & Partial<Rectangle>, scale: number): Rectangle {
+function scaleRectangle({ left = 0, top = 0, width, height }: Size & Partial<Rectangle>, scale: number): Rectangle {
   return { left: left * scale, top: top * scale, width: width * scale, height: height * scale };
 }
 
 /** The background with `pixels` [inner.height, inner.width, 3] in their place. */
-function onBackground(pixels: Uint8Array, inner: Rectangle, outer: Size, background: string): Uint8Array {
+function placeOnBackground(pixels: Uint8Array, inner: Rectangle, outer: Size, background: string): Uint8Array {
   if (inner.width === outer.width && inner.height === outer.height) return pixels;
   const colour = [1, 3, 5].map((at) => Number.parseInt(background.slice(at, at + 2), 16));
   const padded = new Uint8Array(outer.width * outer.height * 3);
@@ -88,19 +88,19 @@ export async function decodeImage(bytes: Uint8Array, transform: Transform): Prom
   // The decoder stops below the part that is used. Read the rest too: a file that was cut short is never used.
   if (!isVector && from.top + from.height < image.height) await open().resize(1, 1).raw().toBuffer();
 
-  const landing = times(to, scale);
+  const landing = scaleRectangle(to, scale);
   let pipeline = open().flatten({ background }).toColourspace('srgb');
   if (needsEarlyConversion(metadata)) pipeline = pipeline.pipelineColourspace('srgb');
   if (isVector) {
-    const drawn = times(image, scale);
-    pipeline = pipeline.resize(drawn.width, drawn.height, { fit: 'fill' }).extract(times(from, scale));
+    const drawn = scaleRectangle(image, scale);
+    pipeline = pipeline.resize(drawn.width, drawn.height, { fit: 'fill' }).extract(scaleRectangle(from, scale));
   } else {
     const reduced = { width: Math.min(from.width, landing.width), height: Math.min(from.height, landing.height) };
     pipeline = pipeline.extract(from).resize({ ...reduced, fit: 'fill', kernel: 'lanczos3' });
   }
   const { data, info } = await pipeline.removeAlpha().raw().toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
-  const pixels = onBackground(enlarge(data, info, landing), landing, times(transform, scale), background);
+  const pixels = placeOnBackground(enlarge(data, info, landing), landing, scaleRectangle(transform, scale), background);
   const nativeScale = isVector ? Infinity : Math.min(from.width / to.width, from.height / to.height);
   return { pixels, nativeScale };
 }

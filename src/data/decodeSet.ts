@@ -60,7 +60,7 @@ class Slots {
   }
 
   /** The slots' pixels in the given order. */
-  inOrder(slots: readonly number[]): Uint8Array {
+  pixelsInOrder(slots: readonly number[]): Uint8Array {
     if (slots.every((slot, i) => slot === i)) return this.pixels.subarray(0, slots.length * this.imageBytes);
     const ordered = new Uint8Array(slots.length * this.imageBytes);
     slots.forEach((slot, i) => {
@@ -131,7 +131,7 @@ export async function decodeSelection(
   }
 
   skipped.sort((a, b) => compareNames(a.name, b.name));
-  if (slotOf.size === 0) throw noImages(source.title, skipped);
+  if (slotOf.size === 0) throw noImagesError(source.title, skipped);
   const chosen = [...slotOf.keys()].sort((a, b) => a - b);
   const set = {
     ...describe(
@@ -139,14 +139,14 @@ export async function decodeSelection(
       chosen.map((index) => entries[index]),
       transform,
     ),
-    pixels: slots.inOrder(chosen.map((index) => slotOf.get(index)!)),
+    pixels: slots.pixelsInOrder(chosen.map((index) => slotOf.get(index)!)),
     skipped,
     nativeScale: nativeScale / transform.scale,
   };
   return { set, repeatable };
 }
 
-function noImages(title: string, skipped: readonly SkippedFile[]): UsageError {
+function noImagesError(title: string, skipped: readonly SkippedFile[]): UsageError {
   const remedy = `put images there (${READABLE_FORMATS}) or change data.path`;
   if (skipped.length === 0) return new UsageError(`no image in ${title}: ${remedy}`);
   const first = skipped.slice(0, 3).map(({ name, reason }) => `${name} (${reason})`);
@@ -160,7 +160,7 @@ function noImages(title: string, skipped: readonly SkippedFile[]): UsageError {
  * Decodes exactly the named entries, in that order.
  * @throws RunError when one can't be read
  */
-export async function decodeNamed(
+export async function decodeByName(
   source: ImageSource,
   names: readonly string[],
   transform: Transform,

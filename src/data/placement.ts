@@ -24,7 +24,7 @@ export function fittedSize(image: Size, target: Size, fit: DataConfig['fit']): S
 }
 
 /** A span of `length`, in the middle of `total`. */
-function centred(total: number, length: number): number {
+function centreOffset(total: number, length: number): number {
   return Math.floor((total - length) / 2);
 }
 
@@ -45,7 +45,7 @@ export function place(image: Size, target: Size, fit: DataConfig['fit']): { from
     used.height = cut(height, image.height);
   }
   return {
-    from: { left: centred(image.width, used.width), top: centred(image.height, used.height), ...used },
-    to: { left: centred(target.width, width), top: centred(target.height, height), width, height },
+    from: { left: centreOffset(image.width, used.width), top: centreOffset(image.height, used.height), ...used },
+    to: { left: centreOffset(target.width, width), top: centreOffset(target.height, height), width, height },
   };
 }

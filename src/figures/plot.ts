@@ -132,7 +132,7 @@ function runsOf({ name, x, y, step, band }: Series, frame: Frame): Point[][] {
   const runs: Point[][] = [];
   let run: Point[] = [];
   const endRun = () => {
-    if (run.length > 0) runs.push(thinned(run));
+    if (run.length > 0) runs.push(thin(run));
     run = [];
   };
   for (let i = 0; i < y.length; i++) {
@@ -148,7 +148,7 @@ function runsOf({ name, x, y, step, band }: Series, frame: Frame): Point[][] {
 }
 
 /** Keeps first, lowest, highest and last point of every half pixel: the same line, of bounded length. */
-function thinned(run: readonly Point[]): Point[] {
+function thin(run: readonly Point[]): Point[] {
   const kept: Point[] = [];
   for (let start = 0; start < run.length; ) {
     let end = start + 1;

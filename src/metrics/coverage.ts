@@ -7,7 +7,7 @@
  * A reference image is in the radii of its neighbours' balls too, so intervals leave out images of both sides, one by
  * one. Resampling would not do: copies among the reference make balls smaller.
  */
-import { type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+import { type ImageSets, leaveOut, type Measured, type Metric } from './metric.ts';
 import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
 import { meanOf } from './signal/bootstrap.ts';
 import { type Estimate, type Interval, twoSampleInterval } from './signal/jackknife.ts';
@@ -41,7 +41,7 @@ export const coverage: Metric = {
 function measureCoverage(sets: ImageSets): Measured {
   const { generated, reference, count, references } = sharedFeatures(sets);
   if (references <= NEIGHBOURS) {
-    return leftOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
+    return leaveOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
   }
   const measured = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
   const { points } = measured;
@@ -124,7 +124,7 @@ export function densityCoverage(
   const isEnough = m > 2 && n > k + 1;
   const estimate = (value: number, withoutGenerated: Float64Array, withoutReference: Float64Array, most: number) => ({
     value,
-    interval: isEnough ? within(twoSampleInterval(value, withoutGenerated, withoutReference), most) : NONE,
+    interval: isEnough ? clampInterval(twoSampleInterval(value, withoutGenerated, withoutReference), most) : NONE,
   });
   return {
     densities,
@@ -152,7 +152,7 @@ function isInside({ squaredRadius }: Ball, squaredDistance: number): boolean {
 }
 
 /** Cut at 0 and `most`; none where nothing varied. */
-function within([low, high]: Interval, most: number): Interval {
+function clampInterval([low, high]: Interval, most: number): Interval {
   return low < high ? [Math.max(0, low), Math.min(most, high)] : NONE;
 }
 

@@ -3,15 +3,15 @@ import type { Found, Metric, Numbers } from './metric.ts';
 import { type About, type EvaluationResult, type Finding, ROLES } from './result.ts';
 import type { Interval } from './signal/jackknife.ts';
 
-/** Declared numbers by key, each with its metric's name. */
-export type Declared = ReadonlyMap<string, About & { metric: string }>;
+/** What metrics declare: each number by its key, with its metric's name. */
+export type Declarations = ReadonlyMap<string, About & { metric: string }>;
 
-export function declaredBy(metric: Pick<Metric<never>, 'name' | 'about' | 'numbers'>): Declared {
+export function declarationsOf(metric: Pick<Metric<never>, 'name' | 'about' | 'numbers'>): Declarations {
   const { source: _source, protocol: _protocol, ...about } = metric.about;
   return declare(metric.name, metric.numbers ?? { [metric.name]: about });
 }
 
-export function declare(metric: string, numbers: Numbers): Declared {
+export function declare(metric: string, numbers: Numbers): Declarations {
   return new Map(Object.entries(numbers).map(([key, about]) => [key, { ...about, metric }]));
 }
 
@@ -20,7 +20,7 @@ export function declare(metric: string, numbers: Numbers): Declared {
  *
  * @throws RangeError for a key that is not declared.
  */
-export function describeFound(found: readonly Found[], declared: Declared, prefix: string): Finding[] {
+export function describeFound(found: readonly Found[], declared: Declarations, prefix: string): Finding[] {
   const named = found.map((one) => {
     if (!declared.has(one.key)) {
       throw new RangeError(`"${one.key}" is none of the declared numbers ${[...declared.keys()].join(', ')}`);
@@ -28,14 +28,14 @@ export function describeFound(found: readonly Found[], declared: Declared, prefi
     const parts = one.band === undefined ? [one.key, one.protocol] : [one.key, one.band, one.protocol];
     return { ...one, name: prefix + parts.filter((part) => part !== '').join('_') };
   });
-  return described(named, declared);
+  return describeNamed(named, declared);
 }
 
 /**
  * The findings of an evaluation. Where it has none, as those of earlier versions, they are told from the names: each is of
  * the longest declared key that its name, after the prefix, begins with. Numbers of no declared key are no findings.
  */
-export function findingsOf(result: EvaluationResult, declared: Declared, prefix: string): Finding[] {
+export function findingsOf(result: EvaluationResult, declared: Declarations, prefix: string): Finding[] {
   if (result.findings) return result.findings;
   const keys = [...declared.keys()].sort((a, b) => b.length - a.length);
   const begins = (text: string, start: string) => text === start || text.startsWith(`${start}_`);
@@ -46,12 +46,12 @@ export function findingsOf(result: EvaluationResult, declared: Declared, prefix:
     const band = result.bands?.find((entry) => begins(own.slice(key.length + 1), entry.name))?.name;
     return [{ key, name, value, interval: result.intervals?.[name], band }];
   });
-  return described(named, declared);
+  return describeNamed(named, declared);
 }
 
 type Named = Pick<Finding, 'key' | 'name' | 'value' | 'interval' | 'band'>;
 
-function described(named: readonly Named[], declared: Declared): Finding[] {
+function describeNamed(named: readonly Named[], declared: Declarations): Finding[] {
   return named.map(({ key, name, value, interval, band }): Finding => {
     const { against, role = 'headline', ...about } = declared.get(key)!;
     const other = against && named.find((one) => one.key === against.key && one.band === band);

@@ -1,7 +1,7 @@
 /** A set of generated images against a set of reference images, unpaired, by the metrics of the registry or others. */
-import { declaredBy, describeFound } from './findings.ts';
+import { declarationsOf, describeFound } from './findings.ts';
 import { type ImageSets, type Measured, type Metric, namedDraws } from './metric.ts';
-import { metricNamed, metricNames } from './registry.ts';
+import { METRICS, metricNames } from './registry.ts';
 import type { EvaluationResult, Finding } from './result.ts';
 import { channelsOf, type ImageStack } from './signal/imageStack.ts';
 
@@ -33,7 +33,7 @@ export function evaluateImageSets(
   reference: ImageStack,
   { metrics = metricNames(), seed = 0, prefix = '', notes = [], onMetric = () => {} }: SetOptions = {},
 ): SetEvaluation {
-  const chosen = [...new Set(metrics.map((metric) => (typeof metric === 'string' ? metricNamed(metric) : metric)))];
+  const chosen = [...new Set(metrics.map((metric) => (typeof metric === 'string' ? METRICS.get(metric) : metric)))];
   requireComparable(generated, reference);
   const kept = new Map<string, unknown>();
   const sets: ImageSets = {
@@ -93,7 +93,7 @@ function describeMeasured(
   metric: Metric,
   prefix: string,
 ): { findings: Finding[]; notes: string[] } & Pick<Measured, 'bands' | 'rings'> {
-  const findings = describeFound(found, declaredBy(metric), prefix);
+  const findings = describeFound(found, declarationsOf(metric), prefix);
   const beside = findings.filter(
     ({ interval }, i) => !interval && found[i].interval?.every((end) => !Number.isNaN(end)),
   );

@@ -81,6 +81,6 @@ export function fnv1a(text: string): number {
 export const FEWEST_SPLIT = 4;
 
 /** Where a metric can't be measured. */
-export function leftOut(metric: string, reason: string): Measured {
+export function leaveOut(metric: string, reason: string): Measured {
   return { found: [], notes: [`${metric} is left out: ${reason}`] };
 }

@@ -114,9 +114,9 @@ export class NoiseDraws {
       signal: energy[b],
       leastSignal: least[b],
       cross: cross[b],
-      fits: mirrored(fitGrams[b], m),
+      fits: mirror(fitGrams[b], m),
       copies: copies[b],
-      noises: mirrored(noiseGrams[b], m),
+      noises: mirror(noiseGrams[b], m),
     }));
   }
 }
@@ -146,7 +146,7 @@ export function noiseStatistics(
   };
   const [fits, copies, noises] = [sums(grams.fits), sums(grams.copies), sums(grams.noises)];
   const meanCross = crossed / total;
-  const samples = channels * (width * height) ** 2;
+  const divisor = channels * (width * height) ** 2;
   const variance = fits.scatter / (total - 1);
   const noiseCopy = copies.scatter / noises.scatter;
   return {
@@ -155,8 +155,8 @@ export function noiseStatistics(
     noiseGain: fits.scatter / noises.scatter,
     noiseCopy,
     degreesOfFreedom: band.modes * noiseCopy,
-    biasSquaredMse: (fits.ofMean - 2 * meanCross + grams.signal - variance / total) / samples,
-    varianceMse: variance / samples,
+    biasSquaredMse: (fits.ofMean - 2 * meanCross + grams.signal - variance / total) / divisor,
+    varianceMse: variance / divisor,
   };
 }
 
@@ -219,7 +219,7 @@ export function planeSpectra(image: ArrayLike<number>, { width, height, channels
   });
 }
 
-function mirrored(lower: Float64Array, n: number): Float64Array {
+function mirror(lower: Float64Array, n: number): Float64Array {
   for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) lower[j * n + i] = lower[i * n + j];
   return lower;
 }

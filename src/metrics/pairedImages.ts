@@ -24,7 +24,7 @@ import {
   resampledMeans,
   withoutUnknown,
 } from './signal/bootstrap.ts';
-import { type Interval, jackknifeInterval, leftOutMeans } from './signal/jackknife.ts';
+import { type Interval, jackknifeInterval, leaveOneOutMeans } from './signal/jackknife.ts';
 import { similarityScales, ssim } from './ssim.ts';
 
 /** What is measured of pairs, by key. */
@@ -99,11 +99,11 @@ export class PairedImages {
    * @param values how the pixels came to be.
    */
   evaluation(prefix: string, values: string, seed = 0): EvaluationResult {
-    const result = this.measured(prefix, values, seed);
+    const result = this.measure(prefix, values, seed);
     return { ...result, findings: findingsOf(result, declare('paired', PAIRED_NUMBERS), `${prefix}_`) };
   }
 
-  private measured(prefix: string, values: string, seed: number): EvaluationResult {
+  private measure(prefix: string, values: string, seed: number): EvaluationResult {
     const result = pairedEvaluation(this.spectrum, prefix, values);
     const random = new Random(seed, 'pairedImages');
     const images = this.psnrs.length;
@@ -126,7 +126,7 @@ export class PairedImages {
     const isFew = images < FEWEST_RESAMPLED;
     const columns = this.rows.length / images;
     const [octaves, rings] = this.fidelityOf(
-      isFew ? leftOutMeans(this.rows, columns) : resampledMeans(this.rows, columns, random),
+      isFew ? leaveOneOutMeans(this.rows, columns) : resampledMeans(this.rows, columns, random),
       columns,
     );
     const intervalOf = (column: FidelityColumn, own: number, others: readonly number[]) =>
@@ -143,7 +143,7 @@ export class PairedImages {
   /** Fidelity from mean rows of some images: [partitions][rows][bands]; all partitions see the same images. */
   private fidelityOf(means: Float64Array, columns: number): BandFidelity[][][] {
     const { width, height, channels } = this.spectrum;
-    const samples = channels * (width * height) ** 2;
+    const divisor = channels * (width * height) ** 2;
     let first = 0;
     return this.partitions.map(({ bands }) => {
       const from = first;
@@ -153,7 +153,7 @@ export class PairedImages {
         const energies = Object.fromEntries(
           ENERGIES.map((name, energy) => [name, means.subarray(at(energy), at(energy + 1))]),
         ) as unknown as PairedEnergies;
-        return bandFidelity(energies, bands, samples);
+        return bandFidelity(energies, bands, divisor);
       });
     });
   }

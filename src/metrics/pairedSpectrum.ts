@@ -127,8 +127,8 @@ export class PairedSpectrum {
     }
     if (this.mses.length === 0) throw new RangeError('no image pair was added');
     // Per image, channel and pixel; another W·H turns |unnormalised|² into |orthonormal|².
-    const samples = this.mses.length * this.channels * (this.width * this.height) ** 2;
-    return bandFidelity(sumOverBands(this.energies, partition), partition.bands, samples);
+    const divisor = this.mses.length * this.channels * (this.width * this.height) ** 2;
+    return bandFidelity(sumOverBands(this.energies, partition), partition.bands, divisor);
   }
 }
 
@@ -149,9 +149,9 @@ export function sumOverBands(energies: PairedEnergies, { bands, membership }: Ba
 /**
  * The ratios of per-band energies.
  *
- * @param samples what the energies are divided by to give MSEs: images · channels · (H·W)².
+ * @param divisor what the energies are divided by to give MSEs: images · channels · (H·W)².
  */
-export function bandFidelity(energies: PairedEnergies, bands: readonly Band[], samples: number): BandFidelity[] {
+export function bandFidelity(energies: PairedEnergies, bands: readonly Band[], divisor: number): BandFidelity[] {
   const total = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);
   const rounding = ROUNDING_ENERGY * (total(energies.reference) + total(energies.error));
   return bands.map((band, b) => {
@@ -161,8 +161,8 @@ export function bandFidelity(energies: PairedEnergies, bands: readonly Band[], s
     const fvu = over(error);
     return {
       ...band,
-      mse: error / samples,
-      energy: reference / samples,
+      mse: error / divisor,
+      energy: reference / divisor,
       fvu,
       snrDb: -10 * Math.log10(fvu),
       transfer: over(cross),

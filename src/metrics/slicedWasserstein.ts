@@ -106,9 +106,9 @@ export function slicedWasserstein(
   for (let direction = 0; direction < directions; direction++) {
     const unit = Float64Array.from({ length: channels * PATCH * PATCH }, () => random.normal());
     const length = Math.sqrt(unit.reduce((sum, value) => sum + value * value, 0));
-    const [p, q] = [a, b].map(({ patches }) => projections(patches, unit, channels));
+    const [p, q] = [a, b].map(({ patches }) => project(patches, unit, channels));
     totals.forEach((_, part) => {
-      const [sortedP, sortedQ] = [standardised(p, parts[0][part], unit), standardised(q, parts[1][part], unit)];
+      const [sortedP, sortedQ] = [standardise(p, parts[0][part], unit), standardise(q, parts[1][part], unit)];
       totals[part] += (1000 * sortedDistance(sortedP.sort(), sortedQ.sort())) / (length * directions);
     });
   }
@@ -215,7 +215,7 @@ function groupsOf({ patches, channels, images }: LevelPatches, groups: number): 
 }
 
 /** Each channel of each patch on its part of a direction, [patches, channels]. */
-function projections(patches: Float64Array, direction: Float64Array, channels: number): Float64Array {
+function project(patches: Float64Array, direction: Float64Array, channels: number): Float64Array {
   const block = PATCH * PATCH;
   const values = new Float64Array(patches.length / block);
   for (let i = 0; i < values.length; i++) {
@@ -231,7 +231,7 @@ function projections(patches: Float64Array, direction: Float64Array, channels: n
 }
 
 /** Projections of a group's patches as if these had been standardised first, which is an affine map of each channel. */
-function standardised(values: Float64Array, { first, last, means, scales }: Group, direction: Float64Array) {
+function standardise(values: Float64Array, { first, last, means, scales }: Group, direction: Float64Array) {
   const channels = means.length;
   const offset = direction.reduce((sum, value, k) => {
     const channel = Math.floor(k / (PATCH * PATCH));

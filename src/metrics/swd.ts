@@ -1,5 +1,13 @@
 /** SWD, the sliced Wasserstein distance of patches per pyramid level: of sets as they are, with the floor, and debiased. */
-import { type Draws, FEWEST_SPLIT, type Found, type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+import {
+  type Draws,
+  FEWEST_SPLIT,
+  type Found,
+  type ImageSets,
+  leaveOut,
+  type Measured,
+  type Metric,
+} from './metric.ts';
 import { meanOf } from './signal/bootstrap.ts';
 import { floorNote } from './signal/halfSamples.ts';
 import { channelsOf } from './signal/imageStack.ts';
@@ -49,7 +57,7 @@ export const swd: Metric = {
 };
 
 function measureSlices({ generated, reference }: ImageSets, random: Draws): Measured {
-  if (!hasPatches(generated.width, generated.height)) return leftOut('swd', 'its 7×7 patches do not fit the images');
+  if (!hasPatches(generated.width, generated.height)) return leaveOut('swd', 'its 7×7 patches do not fit the images');
   const directions = () => random();
   // Both sets are cut at the same places: one set twice is at distance 0, and what differs is what the images show, not
   // where they were looked at.

@@ -106,7 +106,7 @@ async function* drawRows<P extends Uint8Array | Float32Array>(
   const antialias = options.antialias ?? (field.encoding.attenuated ? 'footprint' : 'supersample');
   const [nx, ny] = subpixelsPerPixel(view, field.training, antialias, options.subpixels);
   const fine: View = { window: view.window, width: view.width * nx, height: view.height * ny };
-  const encoding = antialias === 'none' ? field.encoding : attenuatedForView(field.encoding, fine, field.training);
+  const encoding = antialias === 'none' ? field.encoding : attenuateForView(field.encoding, fine, field.training);
   // Blocks of the same shape, larger where the engine wants more at once.
   const larger = Math.max(1, Math.sqrt((pointsAtOnce() ?? 0) / (BLOCK_COLUMNS * BLOCK_ROWS)));
   const blockColumns = Math.min(view.width, Math.max(1, Math.floor((larger * BLOCK_COLUMNS) / nx)));
@@ -168,7 +168,7 @@ async function evaluateRows(
 }
 
 /** An encoding as a view's pixels need it, where training saw full images of the given size. */
-function attenuatedForView(encoding: Encoding, view: View, training: View): Encoding {
+function attenuateForView(encoding: Encoding, view: View, training: View): Encoding {
   return encoding.attenuated?.(pixelFootprint(view), pixelFootprint(training)) ?? encoding;
 }
 

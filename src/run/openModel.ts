@@ -9,7 +9,7 @@ import { makeObjective } from '../objectives/registry.ts';
 import type { LatentSpace, Model } from '../render/model.ts';
 import { tf } from '../tf.ts';
 import { CheckpointStore, storedParameters } from './checkpoints.ts';
-import { changedPlugins, checkpointExperiment } from './resume.ts';
+import { checkpointExperiment, pluginWarning } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 
 export interface OpenedModel extends Model {
@@ -41,7 +41,7 @@ export async function openModel(run: RunFolder, which: 'latest' | 'best' | numbe
       tf.tensor(data as Float32Array, shape),
     ]),
   );
-  const warnings = [checkpoint.warning, await changedPlugins(checkpoint)].filter((line) => line !== undefined);
+  const warnings = [checkpoint.warning, await pluginWarning(checkpoint)].filter((line) => line !== undefined);
   return {
     experiment,
     generator,

@@ -28,7 +28,7 @@ export async function checkpointMetadata(experiment: Experiment, images: ImageSe
 }
 
 /** A warning where a plugin's file is not what it was when the checkpoint was written. */
-export async function changedPlugins({ metadata, path }: Checkpoint): Promise<string | undefined> {
+export async function pluginWarning({ metadata, path }: Checkpoint): Promise<string | undefined> {
   for (const [plugin, digest] of Object.entries(JSON.parse(metadata.plugins ?? '{}'))) {
     if ((await pluginDigest(plugin, path)) !== digest) {
       return `${plugin} has changed since ${path} was trained with it`;
@@ -72,7 +72,7 @@ export async function requireSameRun(
       `${checkpoint.path}: was trained on other images than data.path holds now; restore them or start a new run`,
     );
   }
-  const warning = await changedPlugins(checkpoint);
+  const warning = await pluginWarning(checkpoint);
   if (warning) throw new RunError(`${warning}: restore it, or start a new run with another --run`);
 }
 

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { writeFileAtomically } from '../files/atomicFile.ts';
 import { fileError } from '../files/fileErrors.ts';
-import { DTYPE_BYTES, damaged, headerLength, parseHeader, type SafeTensorDtype } from './safetensorsHeader.ts';
+import { DTYPE_BYTES, damageError, headerLength, parseHeader, type SafeTensorDtype } from './safetensorsHeader.ts';
 
 export type { SafeTensorDtype };
 
@@ -136,7 +136,8 @@ class Reading {
       const header = Buffer.from(this.header);
       header.write(NO_CHECKSUM, HEADER_START.length, 'latin1');
       const data = this.parts.map(({ bytes }) => bytes);
-      if (checksum(header, data) !== expected) throw damaged(this.origin, 'its content does not match its checksum');
+      if (checksum(header, data) !== expected)
+        throw damageError(this.origin, 'its content does not match its checksum');
     }
     return { tensors: this.tensors, metadata, verified };
   }
@@ -181,7 +182,7 @@ export async function readSafetensors(path: string): Promise<SafeTensorsContent>
 async function readFully(file: FileHandle, into: Uint8Array, position: number, path: string): Promise<void> {
   for (let filled = 0; filled < into.length; ) {
     const { bytesRead } = await file.read(into, filled, into.length - filled, position + filled);
-    if (bytesRead === 0) throw damaged(path, `it ends at byte ${position + filled}`);
+    if (bytesRead === 0) throw damageError(path, `it ends at byte ${position + filled}`);
     filled += bytesRead;
   }
 }

@@ -17,7 +17,7 @@ import { initGenerator, makeGenerator } from '../../src/models/generator.ts';
 import { drawFiles, drawSheet } from '../../src/render/drawSubjects.ts';
 import { subjectsOf } from '../../src/render/subjects.ts';
 import type { OpenedModel } from '../../src/run/openModel.ts';
-import { tf } from '../../src/tf.ts';
+import { type Tensor1D, tf } from '../../src/tf.ts';
 
 /** Of the drawings of one test, the one that fails. */
 const failure = vi.hoisted(() => ({ in: 1 }));
@@ -60,7 +60,8 @@ beforeAll(async () => {
   const latents = tf.tensor2d([0, 1, 2, 3, 4, 5, 6, 7, 8], [NAMES.length, 3]);
   const parameters = { ...initGenerator(generator, 0, NAMES.length), latents };
   const opened = { experiment, generator, parameters, training: fullView(SIZE, SIZE), imageNames: NAMES };
-  model = { ...opened, step: 1, checkpoint: 'none' };
+  const latentSpace = { size: 3, of: (images: Tensor1D) => tf.gather(latents, images) };
+  model = { ...opened, latents: latentSpace, step: 1, checkpoint: 'none' };
 });
 afterAll(() => rm(folder, { recursive: true }));
 

@@ -6,7 +6,7 @@ import { noiseOfImage } from '../../data/imageNoise.ts';
 import { UsageError } from '../../errors.ts';
 import { withFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
-import { spread } from '../../render/reconstructions.ts';
+import { spreadIndices } from '../../render/reconstructions.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import { disposeModel, type OpenedModel, openModel } from '../../run/openModel.ts';
@@ -28,10 +28,10 @@ export async function compareNoisyRuns(
   most: number,
 ): Promise<{ measured: DatasetNoiseBands; images: number; sigma: number }> {
   const sigma = noisy.experiment.data.noise;
-  checkComparable(clean, noisy);
+  requireComparable(clean, noisy);
   const { width, height } = clean.training;
   const collected = new DatasetNoise(width, height);
-  const chosen = spread(clean.imageNames.length, most);
+  const chosen = spreadIndices(clean.imageNames.length, most);
   for (let first = 0; first < chosen.length; first += BATCH) {
     await eventLoopTurn(); // lets Ctrl-C in
     const batch = chosen.slice(first, first + BATCH);
@@ -48,7 +48,7 @@ function drawImages(model: Model, images: readonly number[]): Promise<Float32Arr
   return withFields(imageFields(model, images), (field) => renderImagesFloat(field, model.training));
 }
 
-function checkComparable(clean: OpenedModel, noisy: OpenedModel): void {
+function requireComparable(clean: OpenedModel, noisy: OpenedModel): void {
   if (clean.experiment.data.noise !== 0) throw new UsageError('--clean: that run was trained with data.noise');
   if (!(noisy.experiment.data.noise > 0)) throw new UsageError('--noisy: that run was trained without data.noise');
   const differs = (what: string) => new UsageError(`the runs differ in ${what}; they may differ in data.noise only`);

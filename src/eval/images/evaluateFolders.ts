@@ -10,7 +10,7 @@ import { writeFileAtomically } from '../../files/atomicFile.ts';
 import { fileError } from '../../files/fileErrors.ts';
 import { makeFolder } from '../../files/makeFolder.ts';
 import { Progress } from '../../files/progress.ts';
-import { metricNamed } from '../../metrics/registry.ts';
+import { METRICS } from '../../metrics/registry.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import { stringifyJson } from '../../run/evaluations.ts';
 import { comparePairs, compareSets } from './compare.ts';
@@ -80,7 +80,7 @@ function metricsOption(text: string): string[] {
   const names = text.split(',').map((name) => name.trim());
   for (const name of names) {
     try {
-      metricNamed(name);
+      METRICS.get(name);
     } catch (error) {
       throw error instanceof UsageError ? new UsageError(`--metrics ${text}: ${error.message}`) : error;
     }

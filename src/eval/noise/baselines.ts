@@ -14,7 +14,7 @@ import { bandMeanPower, noiseCrossing, wienerGains, wienerRisk } from './theory/
 
 const CHANNELS = 3;
 
-export interface WienerReference {
+export interface WienerBaseline {
   sigma: number;
   /** Of the filter that knows the power of every mode. */
   psnrDb: number;
@@ -27,7 +27,7 @@ export interface WienerReference {
 }
 
 /** The oracle Wiener filters of an image under white noise of standard deviation `sigma`. */
-export function wienerReference(image: StudyImage, sigma: number): WienerReference {
+export function wienerBaseline(image: StudyImage, sigma: number): WienerBaseline {
   const { width, height, values, rounding } = image;
   const pixels = width * height;
   const powers = planeSpectra(values, { width, height, channels: CHANNELS }).map(({ re, im }) =>
@@ -50,7 +50,7 @@ export function wienerReference(image: StudyImage, sigma: number): WienerReferen
   };
 }
 
-export interface KernelReference {
+export interface KernelBaseline {
   /** Pixels of the window that the kernel was taken over; equal to the image's where `exact`. */
   width: number;
   height: number;
@@ -74,12 +74,12 @@ const FLOW_POINTS = 60;
  * @param descent for plain gradient descent on each field's MSE: the learning rate of every step, and the steps to
  *   predict. Over all pixels that is η = 2·rate/(pixels·channels) for ½‖f−y‖².
  */
-export async function kernelReference(
+export async function kernelBaseline(
   generator: Generator,
   seed: number,
   image: StudyImage,
   descent?: { learningRates: ArrayLike<number>; steps: readonly number[] },
-): Promise<KernelReference> {
+): Promise<KernelBaseline> {
   const exact = Math.max(image.width, image.height) <= LARGEST_EXACT;
   const width = exact ? image.width : Math.min(WINDOW, image.width);
   const height = exact ? image.height : Math.min(WINDOW, image.height);
@@ -140,7 +140,7 @@ async function initialWeights(generator: Generator, seed: number) {
  * G of the kernel's flow where its T first reaches a measured one: the linear baseline at matched T. NaN where it never
  * does, or where the window has no such octave.
  */
-export function kernelGainAt(reference: KernelReference, band: Band, transfer: number): number {
+export function kernelGainAt(reference: KernelBaseline, band: Band, transfer: number): number {
   const flow = flowOf(reference, band);
   for (let i = 1; i < flow.length; i++) {
     const [a, b] = [flow[i - 1], flow[i]];
@@ -152,7 +152,7 @@ export function kernelGainAt(reference: KernelReference, band: Band, transfer: n
 }
 
 /** The flow of the octave with the same edges in cycles per pixel; empty where there is none. */
-export function flowOf(reference: KernelReference, band: Band): FilterResponse[] {
+export function flowOf(reference: KernelBaseline, band: Band): FilterResponse[] {
   if (band.kind !== 'octave' && !reference.exact) return [];
   const same = reference.bands.find(
     ({ fromCyclesPerPixel, toCyclesPerPixel }) =>

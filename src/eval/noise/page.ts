@@ -8,7 +8,7 @@ import type { LabelledPicture } from '../report/data.ts';
 import { pictureRow } from '../report/pictures.ts';
 import { responsivePlot } from '../report/plots.ts';
 import { REPORT_STYLE } from '../report/style.ts';
-import { flowOf, kernelGainAt, type WienerReference } from './baselines.ts';
+import { flowOf, kernelGainAt, type WienerBaseline } from './baselines.ts';
 import { bandsWithoutSignal, cleanCurve, WITHOUT_SIGNAL } from './result.ts';
 import type { EncodingStudy, LevelStudy, NoiseStudyData } from './studyData.ts';
 
@@ -81,7 +81,7 @@ ${pictures.length > 0 && picturesSection(pictures)}
 `.text;
 }
 
-function psnrFigure({ studies }: NoiseStudyData, { sigma, psnrDb }: WienerReference, at: number): Markup {
+function psnrFigure({ studies }: NoiseStudyData, { sigma, psnrDb }: WienerBaseline, at: number): Markup {
   const series = studies.flatMap(({ encoding, levels }): Series[] => {
     const shown = levels[at].trajectory.filter(({ step }) => step > 0);
     const x = shown.map(({ step }) => step);
@@ -120,13 +120,13 @@ function plottedBands({ studies }: NoiseStudyData, at: number): number[] {
   );
 }
 
-function transferGainFigures(data: NoiseStudyData, wiener: WienerReference, at: number): Markup {
+function transferGainFigures(data: NoiseStudyData, wiener: WienerBaseline, at: number): Markup {
   return html`<h3>σ = ${wiener.sigma}</h3>
 <div class="small">${plottedBands(data, at).map((b) => new Markup(linePlot({ ...transferGainPlot(data, wiener, at, b), width: 460, height: 400 })))}</div>`;
 }
 
 /** G against T of one band over training, one curve an encoding, with the linear predictions and Wiener's point. */
-export function transferGainPlot(data: NoiseStudyData, wiener: WienerReference, at: number, b: number): LinePlot {
+export function transferGainPlot(data: NoiseStudyData, wiener: WienerBaseline, at: number, b: number): LinePlot {
   const { bands } = data.studies[0].levels[at].trajectory[0];
   const band = bands[b];
   const measured = data.studies.map(({ encoding, levels }): Series => {
@@ -157,7 +157,7 @@ export function transferGainPlot(data: NoiseStudyData, wiener: WienerReference, 
   };
 }
 
-function bandRows({ studies }: NoiseStudyData, { sigma, bands }: WienerReference, at: number): Markup {
+function bandRows({ studies }: NoiseStudyData, { sigma, bands }: WienerBaseline, at: number): Markup {
   const last = (level: LevelStudy) => level.trajectory[level.trajectory.length - 1].bands;
   const fixed = (value: number, decimals = 3) =>
     Number.isFinite(value) ? value.toFixed(decimals).replace('-', '−') : '–';

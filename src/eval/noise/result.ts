@@ -4,12 +4,12 @@ import type { BandNoiseWithIntervals } from '../../metrics/noiseResponse.ts';
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
 import { type Interval, meanOf } from '../../metrics/signal/bootstrap.ts';
 import { jackknife } from '../../metrics/signal/jackknife.ts';
-import { kernelGainAt, type WienerReference } from './baselines.ts';
+import { kernelGainAt, type WienerBaseline } from './baselines.ts';
 import { type ImpulseResponse, type PsnrCurve, summarizePsnrCurve } from './curves.ts';
 import type { EncodingStudy, LevelStudy, NoiseStudyData } from './studyData.ts';
 
 export interface NoiseResult extends EvaluationResult {
-  wiener: WienerReference[];
+  wiener: WienerBaseline[];
   /** One entry a step, band, encoding and noise level would be long: one a step, with the bands inside. */
   trajectories: { encoding: string; sigma: number; steps: LevelStudy['trajectory'] }[];
   impulses: { encoding: string; peak: number; energy: number; rmsRadiusPixels: number }[];
@@ -36,11 +36,11 @@ export function cleanCurve({ trajectory }: LevelStudy): PsnrCurve & {
 }
 
 /** Statistics beside their references: the kernel's G at the same T, and Wiener's T and G. */
-function withReferences(
+function withBaselines(
   study: EncodingStudy,
   sigma: number,
   bands: readonly BandNoiseWithIntervals[],
-  wiener?: WienerReference,
+  wiener?: WienerBaseline,
 ): BandEntry[] {
   return bands.map((band, b) => ({
     encoding: study.encoding.kind,
@@ -119,9 +119,9 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
     intervals,
     notes: notesOf(data),
     bands: flat((study, level, at) =>
-      withReferences(study, level.sigma, level.trajectory[level.trajectory.length - 1].bands, wiener[at]),
+      withBaselines(study, level.sigma, level.trajectory[level.trajectory.length - 1].bands, wiener[at]),
     ),
-    rings: flat((study, level) => withReferences(study, level.sigma, level.rings)),
+    rings: flat((study, level) => withBaselines(study, level.sigma, level.rings)),
     wiener: [...wiener],
     trajectories: flat(({ encoding }, { sigma, trajectory }) => [
       { encoding: encoding.kind, sigma, steps: trajectory },

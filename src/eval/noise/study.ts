@@ -12,7 +12,7 @@ import type { EncodingConfig } from '../../models/encodings/registry.ts';
 import { makeGenerator } from '../../models/generator.ts';
 import { Random } from '../../random.ts';
 import { scheduleFactor } from '../../train/schedule.ts';
-import { kernelReference, wienerReference } from './baselines.ts';
+import { kernelBaseline, wienerBaseline } from './baselines.ts';
 import { impulseResponse } from './curves.ts';
 import { type Optimizer, trainNoiseFits } from './fits.ts';
 import type { EncodingStudy, NoiseStudyData } from './studyData.ts';
@@ -35,12 +35,12 @@ export interface NoiseStudyOptions {
 }
 
 /** The noise of draw m at level 1, the same for all levels and encodings: white, Gaussian, [H,W,3]. */
-export function noiseDraw(seed: number, draw: number, length: number): Float32Array {
+export function noiseOfDraw(seed: number, draw: number, length: number): Float32Array {
   return new Random(seed, 'noiseDraws', draw).normals(length);
 }
 
 /** Steps that are drawn: 0 and the last, and between them evenly on a logarithmic scale. */
-export function stepsDrawn(steps: number, count = 14): number[] {
+export function stepsToDraw(steps: number, count = 14): number[] {
   const ladder = Array.from({ length: count - 1 }, (_, i) =>
     Math.round(Math.exp((Math.log(steps) * (i + 1)) / (count - 1))),
   );
@@ -60,7 +60,7 @@ export async function runNoiseStudy(options: NoiseStudyOptions): Promise<NoiseSt
   return {
     image,
     studies,
-    wiener: sigmas.map((sigma) => wienerReference(image, sigma)),
+    wiener: sigmas.map((sigma) => wienerBaseline(image, sigma)),
     draws,
     optimizer,
     steps: experiment.train.steps,
@@ -90,7 +90,7 @@ async function studyEncoding(
   const { seed, train } = experiment;
   const generator = makeGenerator({ ...experiment.model, encoding }, seed);
   const shape = { width, height, channels: 3 };
-  const unit = Array.from({ length: draws }, (_, draw) => noiseDraw(seed, draw, values.length));
+  const unit = Array.from({ length: draws }, (_, draw) => noiseOfDraw(seed, draw, values.length));
   const noisesAt = sigmas.map((sigma) => unit.map((noise) => noise.map((value) => sigma * value)));
   const noisyAt = noisesAt.map((noises) => noises.map((noise) => noise.map((value, i) => value + values[i])));
   const disturbed = impulsePixels(options).map((at) => {
@@ -112,7 +112,7 @@ async function studyEncoding(
     cleanPsnrDb: [],
     lastCleanFit: new Float32Array(),
     impulses: [],
-    kernel: await kernelReference(generator, seed, image, descentOf(options)),
+    kernel: await kernelBaseline(generator, seed, image, descentOf(options)),
   };
   const psnr = (a: Float32Array, b: Float32Array) => psnrOfMse(meanSquaredError(a, b));
   await trainNoiseFits({
@@ -122,7 +122,7 @@ async function studyEncoding(
     width,
     height,
     targets: [values, ...noisyAt.flat(), ...disturbed.map(({ target }) => target)],
-    drawAt: stepsDrawn(train.steps),
+    drawAt: stepsToDraw(train.steps),
     onStep,
     onDrawn(step, fits) {
       const clean = fits[0];
@@ -164,7 +164,7 @@ function descentOf({ image, experiment: { train }, optimizer }: NoiseStudyOption
     { length: train.steps },
     (_, step) => train.learningRate * scheduleFactor(train.schedule, step, train.steps),
   );
-  return { learningRates, steps: stepsDrawn(train.steps) };
+  return { learningRates, steps: stepsToDraw(train.steps) };
 }
 
 /** Pixels away from the border, where the response would be cut off. */

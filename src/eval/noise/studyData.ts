@@ -3,7 +3,7 @@
 import type { BandNoiseWithIntervals } from '../../metrics/noiseResponse.ts';
 import type { Estimate } from '../../metrics/signal/jackknife.ts';
 import type { EncodingConfig } from '../../models/encodings/registry.ts';
-import type { KernelReference, WienerReference } from './baselines.ts';
+import type { KernelBaseline, WienerBaseline } from './baselines.ts';
 import type { ImpulseResponse } from './curves.ts';
 import type { StudyImage } from './studyImage.ts';
 
@@ -38,7 +38,7 @@ export interface EncodingStudy {
   lastCleanFit: Float32Array;
   impulses: ImpulseResponse[];
   /** What the kernel of the untrained field predicts; see `baselines.ts`. */
-  kernel: KernelReference;
+  kernel: KernelBaseline;
 }
 
 /** A whole study. */
@@ -46,7 +46,7 @@ export interface NoiseStudyData {
   image: StudyImage;
   studies: readonly EncodingStudy[];
   /** One per noise level, in their order. */
-  wiener: readonly WienerReference[];
+  wiener: readonly WienerBaseline[];
   draws: number;
   optimizer: string;
   steps: number;

@@ -5,7 +5,7 @@ import { type Band, type BandPartition, octavePartition, ringPartition } from '.
 import { jackknifeRatio } from '../../metrics/signal/jackknife.ts';
 import { Random } from '../../random.ts';
 import { withFields } from '../../render/drawableField.ts';
-import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
+import { latentFields, latentSpaceOf, type Model, sampleLatents } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { BandPathLength, PathLength } from './studyData.ts';
 
@@ -20,7 +20,7 @@ export async function pathLength(
   model: Model,
   { pairs, epsilon, seed }: { pairs: number; epsilon: number; seed: number },
 ): Promise<PathLength> {
-  const { size: latentSize } = latentsOf(model);
+  const { size: latentSize } = latentSpaceOf(model);
   const { width, height } = model.training;
   const partitions = { bands: octavePartition(width, height), rings: ringPartition(width, height) };
   const ends = await sampleLatents(model, { seed, count: 2 * pairs });

@@ -3,7 +3,7 @@ import { pixelCentres } from '../../grid.ts';
 import { type FieldWeights, fieldForward } from '../../ops/field.ts';
 import type { Random } from '../../random.ts';
 import { type DrawableField, withFields } from '../../render/drawableField.ts';
-import { imageLatents, latentFields, latentsOf, type Model } from '../../render/model.ts';
+import { imageLatents, latentFields, latentSpaceOf, type Model } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import { type Tensor, type Tensor2D, type Tensor3D, tf, tidy } from '../../tf.ts';
 
@@ -82,7 +82,7 @@ export async function perturbationKinds(
 
 /** Makes the function that gives an image's latent plus a random step of `size` times the latents' own spread, [D]. */
 async function latentPerturbation(model: Model) {
-  const { size: latentSize } = latentsOf(model);
+  const { size: latentSize } = latentSpaceOf(model);
   const table = await imageLatents(model);
   const deviation = deviationsOf(table, latentSize);
   return (image: number, size: number, random: Random) =>

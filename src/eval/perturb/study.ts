@@ -6,7 +6,7 @@ import type { Complex } from '../../metrics/signal/fft.ts';
 import { Random } from '../../random.ts';
 import { withFields } from '../../render/drawableField.ts';
 import { imageFields } from '../../render/model.ts';
-import { spread } from '../../render/reconstructions.ts';
+import { spreadIndices } from '../../render/reconstructions.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import { type BandChange, BandChanges } from './changes.ts';
@@ -39,7 +39,7 @@ export async function perturbRun(model: OpenedModel, options: PerturbOptions): P
   const { training } = model;
   const { width, height } = training;
   const { seed, repeats, onProgress } = options;
-  const chosen = spread(model.imageNames.length, options.images);
+  const chosen = spreadIndices(model.imageNames.length, options.images);
   const kinds = await perturbationKinds(model, options);
   const changes = kinds.map(() => new BandChanges(width, height));
   const power = new Float64Array(width * height);

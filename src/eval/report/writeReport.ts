@@ -13,7 +13,7 @@ import { withFields } from '../../render/drawableField.ts';
 import { interpolateLatents } from '../../render/interpolation.ts';
 import { imageFields, imageLatents, latentFields, sampleLatents } from '../../render/model.ts';
 import { pngOf } from '../../render/png.ts';
-import { reconstructions, referenceOf, spread, unit } from '../../render/reconstructions.ts';
+import { reconstructions, referenceOf, spreadIndices, toUnitRange } from '../../render/reconstructions.ts';
 import { renderImage, renderImages } from '../../render/render.ts';
 import type { Environment } from '../../run/environment.ts';
 import { readEvaluation, readSummary } from '../../run/evaluations.ts';
@@ -117,7 +117,7 @@ function summaryOf(model: OpenedModel, images: ImageSet): string {
 }
 
 async function reconstructionPairs(model: OpenedModel, images: ImageSet): Promise<ReportData['reconstructions']> {
-  const shown = referenceOf(images, spread(images.count, SHOWN_PAIRS));
+  const shown = referenceOf(images, spreadIndices(images.count, SHOWN_PAIRS));
   const pairs: NonNullable<ReportData['reconstructions']>['pairs'][number][] = [];
   for await (const drawn of reconstructions(model, shown)) {
     const [original, { width, height }] = [shown.pixels(pairs.length), images];
@@ -125,7 +125,7 @@ async function reconstructionPairs(model: OpenedModel, images: ImageSet): Promis
       name: images.names[shown.images[pairs.length]],
       original: await pngOf({ width, height, pixels: original }),
       reconstruction: await pngOf({ width, height, pixels: drawn }),
-      psnrDb: psnrOfMse(meanSquaredError(unit(original), unit(drawn))),
+      psnrDb: psnrOfMse(meanSquaredError(toUnitRange(original), toUnitRange(drawn))),
     });
   }
   return {
@@ -155,7 +155,7 @@ async function interpolationStrips(model: OpenedModel): Promise<Uint8Array[][] |
   if (!model.latents || model.imageNames.length < 2) return undefined;
   const { size } = model.latents;
   const table = await imageLatents(model);
-  const ends = spread(model.imageNames.length, STRIPS + 1).map((i) => table.slice(i * size, (i + 1) * size));
+  const ends = spreadIndices(model.imageNames.length, STRIPS + 1).map((i) => table.slice(i * size, (i + 1) * size));
   const strips: Uint8Array[][] = [];
   for (let i = 0; i + 1 < ends.length; i++) {
     strips.push(await latentPngs(model, interpolateLatents([ends[i], ends[i + 1]], { frames: STRIP_FRAMES })));

@@ -4,15 +4,15 @@ import type { ImageSet } from '../../data/imageSet.ts';
 import { UsageError } from '../../errors.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { contactSheet, enlarge, type RgbImage } from '../../render/contactSheet.ts';
+import { contactSheet, magnify, type RgbImage } from '../../render/contactSheet.ts';
 import type { Model } from '../../render/model.ts';
-import { reconstructions, referenceOf, spread } from '../../render/reconstructions.ts';
+import { reconstructions, referenceOf, spreadIndices } from '../../render/reconstructions.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { loadWithProgress } from '../../train/session.ts';
 import { evaluatePerturbations } from '../perturb/writeStudy.ts';
-import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
+import { evaluateSamples, writeScaleConsistency } from './evaluateSamples.ts';
 import { logEvaluation } from './logEvaluation.ts';
 import { evaluateReconstruction } from './reconstruction.ts';
 
@@ -56,7 +56,7 @@ export async function evaluateRun(
       say(`no ground truth at ${scale}x: the smallest image has ${images.nativeScale.toFixed(1)}x the training size`);
       continue;
     }
-    const indices = spread(images.count, scale === 1 ? images.count : experiment.evaluate.images);
+    const indices = spreadIndices(images.count, scale === 1 ? images.count : experiment.evaluate.images);
     const truth = scale === 1 ? images : await loadWithProgress(experiment, () => {}, { scale, images: indices });
     const everything = referenceOf(
       truth,
@@ -72,7 +72,7 @@ export async function evaluateRun(
     evaluations.push({ scale, name, result });
   }
   const samples = await evaluateSamples(run, model, images, say);
-  const scaleConsistency = await evaluateScales(run, model);
+  const scaleConsistency = await writeScaleConsistency(run, model);
   const perturbations = disturbed > 0 ? await evaluatePerturbations(run, model, disturbed, say) : undefined;
   const results = [...evaluations.map(({ result }) => result), samples, scaleConsistency, perturbations];
   const measured = results.filter((result) => result !== undefined);
@@ -88,7 +88,7 @@ export const DIFFERENCE_GAIN = 4;
 
 /** Some training images on a sheet of three rows: originals, reconstructions, and 128 + 4·(reconstruction − original). */
 export async function comparisonSheet(model: Model, images: ImageSet): Promise<RgbImage> {
-  const shown = referenceOf(images, spread(images.count, COLUMNS));
+  const shown = referenceOf(images, spreadIndices(images.count, COLUMNS));
   const originals = shown.images.map((_, position) => shown.pixels(position));
   const drawn: Uint8Array[] = [];
   for await (const image of reconstructions(model, shown)) drawn.push(image);
@@ -98,5 +98,5 @@ export async function comparisonSheet(model: Model, images: ImageSet): Promise<R
   });
   const rows = [...originals, ...drawn, ...differences];
   const sheet = contactSheet(rows, images.width, images.height, { columns: originals.length });
-  return enlarge(sheet.pixels, sheet.width, sheet.height, Math.max(1, Math.floor(768 / sheet.width)));
+  return magnify(sheet.pixels, sheet.width, sheet.height, Math.max(1, Math.floor(768 / sheet.width)));
 }

@@ -4,8 +4,8 @@ import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import type { ImageStack } from '../../metrics/signal/imageStack.ts';
 import { withFields } from '../../render/drawableField.ts';
-import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
-import { spread } from '../../render/reconstructions.ts';
+import { latentFields, latentSpaceOf, type Model, sampleLatents } from '../../render/model.ts';
+import { spreadIndices } from '../../render/reconstructions.ts';
 import { renderImages } from '../../render/render.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
@@ -43,9 +43,9 @@ export async function evaluateSamples(
 }
 
 /** Writes `eval/scale_consistency.json`, of `evaluate.images` training images. */
-export async function evaluateScales(run: RunFolder, model: OpenedModel): Promise<EvaluationResult> {
+export async function writeScaleConsistency(run: RunFolder, model: OpenedModel): Promise<EvaluationResult> {
   const { seed, evaluate } = model.experiment;
-  const result = await evaluateScaleConsistency(model, spread(model.imageNames.length, evaluate.images), seed);
+  const result = await evaluateScaleConsistency(model, spreadIndices(model.imageNames.length, evaluate.images), seed);
   await writeEvaluation(run.evaluation, 'scale_consistency', result);
   return result;
 }
@@ -60,7 +60,7 @@ export async function drawSamples(
   onProgress: (done: number) => void = () => {},
 ): Promise<ImageStack> {
   const { width, height } = model.training;
-  const { size } = latentsOf(model);
+  const { size } = latentSpaceOf(model);
   const latents = await sampleLatents(model, { seed, count });
   const pixels = new Uint8Array(count * width * height * 3);
   for (let first = 0; first < count; first += BATCH) {

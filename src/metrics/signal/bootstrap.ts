@@ -5,7 +5,7 @@
  * replacement, the statistic is computed anew, and the middle 95 % of its values are the interval.
  */
 import type { Random } from '../../random.ts';
-import { type Interval, jackknifeInterval, leftOutMeans } from './jackknife.ts';
+import { type Interval, jackknifeInterval, leaveOneOutMeans } from './jackknife.ts';
 
 export type { Interval };
 
@@ -69,7 +69,7 @@ export function resampledMeans(
 /** Interval of the mean of some values, one an image; by the jackknife where they are few; NaN where there is none. */
 export function meanInterval(values: ArrayLike<number>, random: Random, scale?: 'linear' | 'log'): Interval {
   const mean = meanOf(values);
-  if (values.length < FEWEST_RESAMPLED) return jackknifeInterval(mean, leftOutMeans(values, 1), scale);
+  if (values.length < FEWEST_RESAMPLED) return jackknifeInterval(mean, leaveOneOutMeans(values, 1), scale);
   return bootstrapInterval(mean, resampledMeans(values, 1, random));
 }
 

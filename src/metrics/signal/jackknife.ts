@@ -58,7 +58,7 @@ function jackknifeVariance(values: Float64Array): number {
 }
 
 /** Means over the rows of [count, columns] but one, for each row in turn: [count, columns]. */
-export function leftOutMeans(rows: ArrayLike<number>, columns: number): Float64Array {
+export function leaveOneOutMeans(rows: ArrayLike<number>, columns: number): Float64Array {
   const count = rows.length / columns;
   const means = new Float64Array(rows.length);
   for (let out = 0; out < count; out++) {
@@ -97,11 +97,11 @@ export function jackknifeRatio(
 }
 
 /** Quantiles asked for before: every band of every step asks for the same one. */
-const known = new Map<number, number>();
+const quantiles = new Map<number, number>();
 
 /** t with P(|T| < t) = 95 % for a whole number of degrees of freedom: bisection of the closed form. */
 export function studentQuantile(degrees: number): number {
-  let quantile = known.get(degrees);
+  let quantile = quantiles.get(degrees);
   if (quantile === undefined) {
     let [low, high] = [0, Math.PI / 2];
     for (let i = 0; i < 60; i++) {
@@ -110,7 +110,7 @@ export function studentQuantile(degrees: number): number {
       else high = middle;
     }
     quantile = Math.tan(low) * Math.sqrt(degrees);
-    known.set(degrees, quantile);
+    quantiles.set(degrees, quantile);
   }
   return quantile;
 }

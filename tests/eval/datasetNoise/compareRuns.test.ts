@@ -8,7 +8,7 @@ import { fullView } from '../../../src/grid.ts';
 import { initGenerator, makeGenerator } from '../../../src/models/generator.ts';
 import { disposeFields } from '../../../src/render/drawableField.ts';
 import { imageFields } from '../../../src/render/model.ts';
-import { spread } from '../../../src/render/reconstructions.ts';
+import { spreadIndices } from '../../../src/render/reconstructions.ts';
 import { renderImagesFloat } from '../../../src/render/render.ts';
 import { disposeModel, type OpenedModel } from '../../../src/run/openModel.ts';
 
@@ -53,7 +53,7 @@ describe('a generator trained on noisy images', () => {
   it('is compared, image by image, with the noise that this image had, some chosen among many or beyond one batch', async () => {
     const [clean, noisy] = [modelOf(0, 0), modelOf(0.2, 1)];
     for (const most of [5, 40]) {
-      const chosen = spread(IMAGES, most);
+      const chosen = spreadIndices(IMAGES, most);
       expect(chosen).not.toEqual([...Array(most).keys()]);
       // The mean of an image is its dc coefficient: C = Σ e·d / Σ e² over images and channels, without a DFT.
       let [copied, energy] = [0, 0];

@@ -4,11 +4,11 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { loadExperiment } from '../../../src/config/load.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { wienerReference } from '../../../src/eval/noise/baselines.ts';
+import { wienerBaseline } from '../../../src/eval/noise/baselines.ts';
 import { type Optimizer, trainNoiseFits } from '../../../src/eval/noise/fits.ts';
 import { noisePage } from '../../../src/eval/noise/page.ts';
 import { noiseResult } from '../../../src/eval/noise/result.ts';
-import { noiseDraw, runNoiseStudy, stepsDrawn } from '../../../src/eval/noise/study.ts';
+import { noiseOfDraw, runNoiseStudy, stepsToDraw } from '../../../src/eval/noise/study.ts';
 import { imageOfFile, imageOfSpectrum, type StudyImage } from '../../../src/eval/noise/studyImage.ts';
 import { differencePictures } from '../../../src/eval/noise/writeStudy.ts';
 import type { BandNoiseWithIntervals } from '../../../src/metrics/noiseResponse.ts';
@@ -103,7 +103,7 @@ describe('the noise study', () => {
     });
     const [{ kernel, levels }] = data.studies;
     expect(kernel).toMatchObject({ exact: true, width: 12, height: 12 });
-    const steps = stepsDrawn(60);
+    const steps = stepsToDraw(60);
     let learned = 0;
     const half = (band: BandNoiseWithIntervals, name: 'noiseCopy' | 'noiseGain') =>
       (band[`${name}High`] - band[`${name}Low`]) / 2;
@@ -191,7 +191,7 @@ describe('the noise study', () => {
     // Nothing moves: all fits are the untrained field, and their targets alone differ.
     for (const { sigma, trajectory } of levels) {
       const expected = [0, 1, 2].map((draw) => {
-        const noise = noiseDraw(experiment.seed, draw, values.length);
+        const noise = noiseOfDraw(experiment.seed, draw, values.length);
         const squares = lastCleanFit.map((fit, i) => (fit - values[i] - sigma * noise[i]) ** 2);
         return -10 * Math.log10(squares.reduce((sum, square) => sum + square, 0) / squares.length);
       });
@@ -244,7 +244,7 @@ describe('the noise study', () => {
   });
 
   it('uses the same draws of white noise at every level', () => {
-    const [a, again, other] = [noiseDraw(1, 0, 4000), noiseDraw(1, 0, 4000), noiseDraw(1, 1, 4000)];
+    const [a, again, other] = [noiseOfDraw(1, 0, 4000), noiseOfDraw(1, 0, 4000), noiseOfDraw(1, 1, 4000)];
     expect(a).toEqual(again);
     const correlation = a.reduce((sum, value, i) => sum + value * other[i], 0) / 4000;
     expect(Math.abs(correlation)).toBeLessThan(0.06);
@@ -253,7 +253,7 @@ describe('the noise study', () => {
 
   it('knows the error of the oracle Wiener filter by trying it', () => {
     const clean = { ...image(12), values: Float32Array.from({ length: 432 }, (_, i) => Math.sin(i / 40)) };
-    const { psnrDb, isotropicPsnrDb, bands, crossingCyclesPerPixel } = wienerReference(clean, 0.2);
+    const { psnrDb, isotropicPsnrDb, bands, crossingCyclesPerPixel } = wienerBaseline(clean, 0.2);
     expect(psnrDb).toBeGreaterThan(isotropicPsnrDb);
     // Doing nothing has the noise's own PSNR.
     expect(isotropicPsnrDb).toBeGreaterThan(-20 * Math.log10(0.2));
@@ -262,8 +262,8 @@ describe('the noise study', () => {
   });
 
   it('draws the first and the last step and evenly between them', () => {
-    expect(stepsDrawn(1)).toEqual([0, 1]);
-    const steps = stepsDrawn(1000);
+    expect(stepsToDraw(1)).toEqual([0, 1]);
+    const steps = stepsToDraw(1000);
     expect(steps[0]).toBe(0);
     expect(steps.at(-1)).toBe(1000);
     expect(steps).toEqual([...new Set(steps)].sort((a, b) => a - b));
