@@ -10,7 +10,7 @@
 import { type ImageSets, leaveOut, type Measured, type Metric } from './metric.ts';
 import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
 import { meanOf } from './signal/bootstrap.ts';
-import { type Estimate, type Interval, twoSampleInterval } from './signal/jackknife.ts';
+import { type Estimate, type Interval, NO_INTERVAL, twoSampleInterval } from './signal/jackknife.ts';
 
 /** Neighbours whose distance is a ball's radius, where there are so many images. */
 const NEIGHBOURS = 5;
@@ -73,13 +73,21 @@ export interface DensityCoverage {
   points: number;
 }
 
-/** A ball of radius 0 around k copies or more is a point, which holds what lies at it; it counts by the others it holds. */
+/**
+ * A ball around a reference image. Around k copies or more its radius is 0: a point, which holds only what lies exactly
+ * at it.
+ */
 interface Ball {
   squaredRadius: number;
+  /** Other reference images in it: what the count of generated images in it is divided by. */
   others: number;
 }
 
-/** @param generated, reference features [count, dimensions]; more than k reference images. */
+/**
+ * Density and coverage of generated images among reference images.
+ *
+ * @param generated, reference features [count, dimensions]; more than k reference images.
+ */
 export function densityCoverage(
   generated: Float64Array,
   reference: Float64Array,
@@ -124,7 +132,9 @@ export function densityCoverage(
   const isEnough = m > 2 && n > k + 1;
   const estimate = (value: number, withoutGenerated: Float64Array, withoutReference: Float64Array, most: number) => ({
     value,
-    interval: isEnough ? clampInterval(twoSampleInterval(value, withoutGenerated, withoutReference), most) : NONE,
+    interval: isEnough
+      ? clampInterval(twoSampleInterval(value, withoutGenerated, withoutReference), most)
+      : NO_INTERVAL,
   });
   return {
     densities,
@@ -145,15 +155,13 @@ export function densityCoverage(
   };
 }
 
-const NONE: Interval = [Number.NaN, Number.NaN];
-
 function isInside({ squaredRadius }: Ball, squaredDistance: number): boolean {
   return squaredRadius > 0 ? squaredDistance < squaredRadius : squaredDistance === 0;
 }
 
-/** Cut at 0 and `most`; none where nothing varied. */
+/** The interval cut at 0 and `most`; none where nothing varied. */
 function clampInterval([low, high]: Interval, most: number): Interval {
-  return low < high ? [Math.max(0, low), Math.min(most, high)] : NONE;
+  return low < high ? [Math.max(0, low), Math.min(most, high)] : NO_INTERVAL;
 }
 
 /** 1 − ∏_{i=1..k} (N−i)/(N+M−i): the coverage expected of M images from the distribution of the N reference images. */

@@ -16,7 +16,8 @@ export function declare(metric: string, numbers: Numbers): Declarations {
 }
 
 /**
- * With their names, and what they are read against among them.
+ * Makes findings of what one metric found. Each gets its name (prefix, key, band, protocol) and, where it is declared
+ * to be read against another number, the value of that one.
  *
  * @throws RangeError for a key that is not declared.
  */
@@ -32,8 +33,9 @@ export function describeFound(found: readonly Found[], declared: Declarations, p
 }
 
 /**
- * The findings of an evaluation. Where it has none, as those of earlier versions, they are told from the names: each is of
- * the longest declared key that its name, after the prefix, begins with. Numbers of no declared key are no findings.
+ * The findings of an evaluation. Evaluations of earlier versions hold none: theirs are told from the metrics' names. A
+ * name belongs to the longest declared key that it begins with, after the prefix; numbers of no declared key are no
+ * findings.
  */
 export function findingsOf(result: EvaluationResult, declared: Declarations, prefix: string): Finding[] {
   if (result.findings) return result.findings;
@@ -68,14 +70,17 @@ function describeNamed(named: readonly Named[], declared: Declarations): Finding
   });
 }
 
-/** Of an interval and its value, rounding aside. An interval of another quantity, such as one without a bias, need not. */
+/**
+ * Whether an interval holds a value, rounding aside. An interval of another quantity, such as an estimate without its
+ * bias, need not.
+ */
 export function holds(interval: Interval | undefined, value: number): interval is Interval {
   if (!interval || interval.some(Number.isNaN)) return false;
   const slack = Number.isFinite(value) ? 1e-9 * Math.abs(value) : 0;
   return interval[0] <= value + slack && value - slack <= interval[1];
 }
 
-/** What decides first, then what supports it, then the rest; otherwise as they come. */
+/** Headlines first, then supporting numbers, then details; within a role in the given order. */
 export function byRole(findings: readonly Finding[]): Finding[] {
   return ROLES.flatMap((role) => findings.filter((finding) => finding.role === role));
 }

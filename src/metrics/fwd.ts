@@ -1,4 +1,7 @@
-/** FWD, the Fréchet wavelet distance: of sets as they are, with the floor, and with its bias taken off. */
+/**
+ * FWD, the Fréchet wavelet distance: of the sets as they are, of halves of the reference (its floor), and with its bias
+ * taken off.
+ */
 import {
   type Draws,
   FEWEST_SPLIT,
@@ -19,13 +22,13 @@ import {
   waveletFloor,
 } from './waveletPackets.ts';
 
-/** Packets times the cube of their dimension: beyond it FWD's eigenvalues take minutes. */
+/** Most packets times the cube of their dimension: beyond it, eigenvalues take minutes. */
 const WAVELET_BUDGET = 5e9;
-/** Numbers that the moments of all folds may be: two thirds of a gigabyte. */
+/** Most numbers in the moments of all folds: two thirds of a gigabyte. */
 const FOLD_BUDGET = 8e7;
-/** For an interval; as many have a floor of 8 splits. */
+/** Folds that an interval needs; with as many, a floor is the mean of 8 splits. */
 const LEAST_FOLDS = 8;
-/** Each takes as long as the distance itself; Student's t is then 2.2. */
+/** Folds at most: each takes as long as the distance itself, and with 12 Student's t is down to 2.2. */
 const MOST_FOLDS = 12;
 
 export const fwd: Metric = {

@@ -7,24 +7,26 @@ import { channelsOf, type ImageStack } from './signal/imageStack.ts';
 
 export interface SetEvaluation {
   result: EvaluationResult;
-  /** Those of the result: what was left out, and why. */
+  /** The notes of the result: what was left out, and why. */
   notes: string[];
 }
 
 export interface SetOptions {
-  /** By name, or as they are, known to the registry or not (default: all that the registry knows). */
+  /** Names of registered metrics, or metrics themselves, registered or not (default: all that are registered). */
   metrics?: readonly (string | Metric)[];
-  /** Of resampling, splits, patches and directions. */
+  /** Seeds resampling, splits, patches and directions. */
   seed?: number;
-  /** Before the metrics' names: `samples_`. */
+  /** Stands before the names of numbers: `samples_`. */
   prefix?: string;
-  /** What is to be said before the metrics' own notes, of how the images came to be what they are. */
+  /** Notes that come before the metrics' own: how the images were prepared, say. */
   notes?: readonly string[];
   /** Called as each metric begins. */
   onMetric?: (metric: string) => void;
 }
 
 /**
+ * Measures a generated set against a reference set of images of the same size.
+ *
  * @throws RangeError for sets of different sizes, or of fewer than 2 images; UsageError for a metric that is not known;
  *   RunError where a value is not finite.
  */
@@ -87,7 +89,10 @@ function requireComparable(generated: ImageStack, reference: ImageStack): void {
   }
 }
 
-/** An interval that does not hold its value, which is a metric's mistake, is left out and said. */
+/**
+ * Names what a metric found. An interval that does not hold its value is the metric's mistake: it is left out, and a
+ * note says so.
+ */
 function describeMeasured(
   { found, notes = [], bands, rings }: Measured,
   metric: Metric,

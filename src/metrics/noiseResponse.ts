@@ -121,7 +121,9 @@ export class NoiseDraws {
   }
 }
 
-/** The statistics of one band, for draws that count `counts[m]` times each: once, or 0 where left out. */
+/**
+ * The statistics of one band. Draw m counts `counts[m]` times: once, or not at all where the jackknife leaves it out.
+ */
 export function noiseStatistics(
   grams: BandGrams,
   band: Band,
@@ -160,7 +162,7 @@ export function noiseStatistics(
   };
 }
 
-/** Leaving out one draw, two must remain to scatter: with fewer draws intervals are NaN. */
+/** Draws that intervals need: with one left out, two must remain to scatter. */
 const DRAWS_FOR_INTERVALS = 3;
 
 /** The statistics of all bands with 95 % jackknife intervals over draws (G, a ratio of energies, on a log scale). */

@@ -8,7 +8,6 @@ import {
   bandMetricName,
   FIDELITY_COLUMNS,
   type FidelityColumn,
-  type PairedEnergies,
   PairedSpectrum,
   pairedEvaluation,
   sumOverBands,
@@ -46,18 +45,18 @@ export const PAIRED_NUMBERS: Numbers = {
   frc: { label: 'FRC', better: 'high', role: 'detail' },
 };
 
-/** What a resampled row holds, per band. */
+/** The energies that a row of resampling holds, each per band, in this order. */
 const ENERGIES = ['reference', 'estimate', 'cross', 'error'] as const;
 const COLUMNS = Object.keys(FIDELITY_COLUMNS) as FidelityColumn[];
-/** Energies, whose errors are relative; those of SNR, a logarithm already, are alike. */
+/** Columns whose errors are relative, so that their intervals are taken on a log scale; SNR is a logarithm already. */
 const RELATIVE: readonly FidelityColumn[] = ['mse', 'fvu', 'powerRatio'];
 
 /** A band with 95 % intervals of its columns, `snrDbLow` to `snrDbHigh`; without them for a single image. */
 export type BandFidelityInterval = BandFidelity & Partial<Record<`${FidelityColumn}${'Low' | 'High'}`, number>>;
 
 /**
- * Of the mean PSNR. That of a run's own training images has one name whatever their number, all of them: runs are
- * compared by it.
+ * Name of the mean PSNR. Of a run's own training images it doesn't say their number, which is always all of them: runs
+ * are compared by it.
  */
 export function psnrMetricName(prefix: string, images: number): string {
   return prefix === 'reconstruction' ? 'reconstruction_psnr_db' : `${prefix}_psnr_n${images}_db`;
@@ -150,10 +149,10 @@ export class PairedImages {
       first += ENERGIES.length * bands.length;
       return Array.from({ length: means.length / columns }, (_, r) => {
         const at = (energy: number) => r * columns + from + energy * bands.length;
-        const energies = Object.fromEntries(
-          ENERGIES.map((name, energy) => [name, means.subarray(at(energy), at(energy + 1))]),
-        ) as unknown as PairedEnergies;
-        return bandFidelity(energies, bands, divisor);
+        const [reference, estimate, cross, error] = ENERGIES.map((_, energy) =>
+          means.subarray(at(energy), at(energy + 1)),
+        );
+        return bandFidelity({ reference, estimate, cross, error }, bands, divisor);
       });
     });
   }

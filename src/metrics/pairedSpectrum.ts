@@ -13,7 +13,7 @@
 import { RunError } from '../errors.ts';
 import { meanSquaredError, psnrOfMse } from './psnr.ts';
 import type { EvaluationResult } from './result.ts';
-import { type Band, type BandPartition, octavePartition, ringPartition } from './signal/bands.ts';
+import { type Band, type BandPartition, octavePartition, ringPartition, sumByBand } from './signal/bands.ts';
 import { fft2 } from './signal/fft.ts';
 import { ROUNDING_ENERGY } from './signal/leastEnergy.ts';
 
@@ -138,12 +138,13 @@ function makeEnergies(length: number): PairedEnergies {
 }
 
 /** Sums per-mode energies over the modes of each band. */
-export function sumOverBands(energies: PairedEnergies, { bands, membership }: BandPartition): PairedEnergies {
-  const sums = makeEnergies(bands.length);
-  for (const key of ['reference', 'estimate', 'cross', 'error'] as const) {
-    for (let k = 0; k < membership.length; k++) sums[key][membership[k]] += energies[key][k];
-  }
-  return sums;
+export function sumOverBands(energies: PairedEnergies, partition: BandPartition): PairedEnergies {
+  return {
+    reference: sumByBand(energies.reference, partition),
+    estimate: sumByBand(energies.estimate, partition),
+    cross: sumByBand(energies.cross, partition),
+    error: sumByBand(energies.error, partition),
+  };
 }
 
 /**

@@ -83,12 +83,15 @@ function copyPatch({ width, values }: PyramidLevel, left: number, top: number, t
 export interface SlicedDistance {
   /** 10³ times the mean, over random directions, of the 1-Wasserstein distance of the projections. */
   value: number;
-  /** The same between each group of images of one set and a group of the other, which make up the sets. */
+  /**
+   * The distance between each group of images of one set and the group of the other in the same place; groups make up
+   * the sets.
+   */
   groups: Float64Array;
 }
 
 /**
- * Of one level.
+ * The distance of two sets at one pyramid level.
  *
  * @param random where directions come from.
  * @param groups at most as many as there are images; 0 for none.

@@ -80,7 +80,7 @@ export interface SampleOptions {
   temperature?: number;
 }
 
-/** New latents [count,D]. */
+/** Latents of new images, from a prior fitted to the latents of the training images, [count,D]. */
 export async function sampleLatents(model: Model, options: SampleOptions): Promise<Float32Array> {
   const { seed, count, prior: name = DEFAULT_PRIOR, temperature = 1 } = options;
   const { size } = latentSpaceOf(model);

@@ -1,5 +1,5 @@
 /**
- * Draws fields at any size. The view is drawn in bands of rows, and a band in blocks of columns, so that memory is
+ * Draws fields at any size. The view is drawn in stripes of rows, and a stripe in blocks of columns, so that memory is
  * bounded whatever the size. The blocks are the same whatever the memory allowed, so a pixel does not depend on it.
  *
  * Colours are averaged and quantised as they are encoded (sRGB), not as linear light: training images are reduced and
@@ -196,13 +196,13 @@ function mostPoints(field: DrawableField, maxPoints = Number.POSITIVE_INFINITY):
 async function collect<P extends Uint8Array | Float32Array>(
   field: DrawableField,
   view: View,
-  bands: AsyncGenerator<RenderedRows<P>>,
+  stripes: AsyncGenerator<RenderedRows<P>>,
   allocate: (length: number) => P,
 ): Promise<P[]> {
   checkView(view);
   const stride = view.width * fieldDimensions(field.spec).channels;
   const whole = Array.from({ length: fieldCount(field) }, () => allocate(view.height * stride));
-  for await (const { firstRow, images } of bands) {
+  for await (const { firstRow, images } of stripes) {
     images.forEach((image, index) => {
       whole[index].set(image, firstRow * stride);
     });

@@ -14,7 +14,7 @@ import type { Interval } from '../../metrics/signal/bootstrap.ts';
 import type { Complex } from '../../metrics/signal/fft.ts';
 import { jackknifeRatio } from '../../metrics/signal/jackknife.ts';
 
-/** By what they are called in metrics. */
+/** The statistics, by what the names of metrics call them. */
 const STATISTICS = { gain: 'noiseGain', copy: 'noiseCopy', power_excess: 'powerExcess' } as const;
 type Statistic = (typeof STATISTICS)[keyof typeof STATISTICS];
 
@@ -25,7 +25,7 @@ export interface DatasetNoiseBands {
   rings: BandDatasetNoise[];
 }
 
-/** Of one image, per band. */
+/** Sums over the channels of one image and the modes of each band. */
 type Sums = Record<Statistic | 'noise', Float64Array>;
 
 /** Collects images drawn by both generators and the noise that one of them saw. */
@@ -42,14 +42,17 @@ export class DatasetNoise {
     this.rings = ringPartition(width, height);
   }
 
-  /** One image, [H,W,3] each, floats neither clamped nor quantised. */
+  /**
+   * Adds an image as both generators draw it, and the noise that one of them saw, [H,W,3] each, floats neither clamped
+   * nor quantised.
+   */
   add(clean: ArrayLike<number>, noisy: ArrayLike<number>, noise: ArrayLike<number>): void {
     const { width, height } = this;
     const spectra = [clean, noisy, noise].map((image) => planeSpectra(image, { width, height, channels: 3 }));
     this.images.push({ octaves: sumsOf(spectra, this.octaves), rings: sumsOf(spectra, this.rings) });
   }
 
-  /** With 95 % jackknife intervals over images; NaN ends for one image. */
+  /** The statistics of each band, with 95 % jackknife intervals over images; NaN ends for one image. */
   result(): DatasetNoiseBands {
     const of = (kind: 'octaves' | 'rings') =>
       ratiosOf(

@@ -140,8 +140,8 @@ async function initialWeights(generator: Generator, seed: number) {
  * G of the kernel's flow where its T first reaches a measured one: the linear baseline at matched T. NaN where it never
  * does, or where the window has no such octave.
  */
-export function kernelGainAt(reference: KernelBaseline, band: Band, transfer: number): number {
-  const flow = flowOf(reference, band);
+export function kernelGainAt(baseline: KernelBaseline, band: Band, transfer: number): number {
+  const flow = flowOf(baseline, band);
   for (let i = 1; i < flow.length; i++) {
     const [a, b] = [flow[i - 1], flow[i]];
     if (a.transfer <= transfer && transfer <= b.transfer && a.transfer < b.transfer) {
@@ -152,9 +152,9 @@ export function kernelGainAt(reference: KernelBaseline, band: Band, transfer: nu
 }
 
 /** The flow of the octave with the same edges in cycles per pixel; empty where there is none. */
-export function flowOf(reference: KernelBaseline, band: Band): FilterResponse[] {
-  if (band.kind !== 'octave' && !reference.exact) return [];
-  const same = reference.bands.find(
+export function flowOf(baseline: KernelBaseline, band: Band): FilterResponse[] {
+  if (band.kind !== 'octave' && !baseline.exact) return [];
+  const same = baseline.bands.find(
     ({ fromCyclesPerPixel, toCyclesPerPixel }) =>
       Math.abs(fromCyclesPerPixel - band.fromCyclesPerPixel) < 1e-9 &&
       Math.abs(toCyclesPerPixel - band.toCyclesPerPixel) < 1e-9,

@@ -1,7 +1,7 @@
 /** Noise sensitivity in the image: quality over training, and the answer to a single noisy pixel. */
 
 export interface PsnrCurve {
-  /** What a user who knew the truth would have stopped with: an oracle. */
+  /** The highest value: what an oracle, who knows the clean image, would have stopped at. */
   peakDb: number;
   peakStep: number;
   finalDb: number;

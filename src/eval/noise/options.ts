@@ -90,7 +90,7 @@ async function experimentOf(options: NoiseOptions): Promise<Experiment> {
 /** Encodings by kind, as the config has them, or else scaled to the image: up to its Nyquist frequency. */
 function encodingsOf({ encodings: names, config, set }: NoiseOptions, { model, data }: Experiment): EncodingConfig[] {
   const presets = studyEncodings(trainingSize(data));
-  // What a config or --set names is meant; the defaults' encoding is nobody's choice.
+  // An encoding that a config or --set names takes the place of its preset; that of the defaults is nobody's choice.
   const own = config !== undefined || set.some((override) => override.startsWith('model.encoding'));
   const kinds = names.split(',').map((name) => name.trim());
   return kinds.map((kind, i) => {

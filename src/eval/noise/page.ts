@@ -29,6 +29,8 @@ const colorOf = (kind: string) => PALETTE[KINDS.indexOf(kind) % PALETTE.length];
 const NARROW_BAND_MODES = 12;
 /** Below this, T²/G of the kernel is a ratio of next to nothing. */
 const LEAST_TRANSFER = 0.1;
+
+/** Renders the page. @param command how the study is made again. */
 export function noisePage(data: NoiseStudyData, pictures: readonly DifferencePictures[], command: string): string {
   const { image, draws, optimizer, steps, points, wiener } = data;
   const title = `Noise study: ${image.name}`;
@@ -54,18 +56,18 @@ ${wiener.map(({ sigma, crossingCyclesPerPixel, psnrDb, isotropicPsnrDb }) => htm
 </header>
 <section>
 <h2>Quality over training</h2>
-${wiener.map((reference, i) => psnrFigure(data, reference, i))}
+${wiener.map((baseline, i) => psnrFigure(data, baseline, i))}
 </section>
 <section>
 <h2>Noise against signal</h2>
 <p class="note"><b>Each curve is a fit being trained, from the lower left.</b> T is the fraction of the signal that comes through, G the energy of the fit's noise over that of the data. A filter with one gain for the whole band runs along T² (grey). The dashed curves are what the untrained field's own kernel (eNTK) would do. <b>Below its dashed curve a fit denoises: it has learned features of the image. Above, it is brittle.</b> Compare encodings at the same T, never at the same step.</p>
-${wiener.map((reference, i) => transferGainFigures(data, reference, i))}
+${wiener.map((baseline, i) => transferGainFigures(data, baseline, i))}
 </section>
 <section>
 <h2>Per band, at the last step</h2>
 <div class="table"><table>
 <thead><tr><th>Cycles per image</th><th>Encoding</th><th>T</th><th>G</th><th>95 %</th><th>C</th><th>T²/G</th><th>eNTK T²/G</th><th>bias² (MSE)</th><th>variance</th></tr></thead>
-${wiener.map((reference, i) => bandRows(data, reference, i))}
+${wiener.map((baseline, i) => bandRows(data, baseline, i))}
 </table></div>
 <p class="note"><b>C</b> is the fraction of the noise that is copied; G ≥ C², and the gap is noise that the fit turned into something else: spread of gains, other modes, other paths of training. <b>T²/G</b> above the eNTK's value in the same band is denoising. bias² and variance are parts of the MSE against the clean image; bias² is an estimate free of variance and can come out below zero.${without.length > 0 && ` No T in ${without.join(', ')}: ${WITHOUT_SIGNAL}.`}</p>
 </section>
@@ -163,14 +165,14 @@ function bandRows({ studies }: NoiseStudyData, { sigma, bands }: WienerBaseline,
     Number.isFinite(value) ? value.toFixed(decimals).replace('-', '−') : '–';
   return html`<tbody>
 <tr><th colspan="10">σ = ${sigma}</th></tr>
-${bands.map((reference, b) => [
+${bands.map((best, b) => [
   studies.map((study: EncodingStudy) => {
     const band = last(study.levels[at])[b];
     const known = band.transfer >= LEAST_TRANSFER;
     const predicted = known ? band.transfer ** 2 / kernelGainAt(study.kernel, band, band.transfer) : Number.NaN;
     return html`<tr><td>${band.name}</td><td>${study.encoding.kind}</td><td>${fixed(band.transfer)}</td><td>${fixed(band.noiseGain)}</td><td>${fixed(band.noiseGainLow)} – ${fixed(band.noiseGainHigh)}</td><td>${fixed(band.noiseCopy)}</td><td>${fixed(band.transfer ** 2 / band.noiseGain, 2)}</td><td>${fixed(predicted, 2)}</td><td>${formatNumber(band.biasSquaredMse)}</td><td>${formatNumber(band.varianceMse)}</td></tr>\n`;
   }),
-  html`<tr class="beyond"><td>${reference.name}</td><td>Wiener</td><td>${fixed(reference.transfer)}</td><td>${fixed(reference.gain)}</td><td></td><td>${fixed(reference.copy)}</td><td>${fixed(reference.transfer ** 2 / reference.gain, 2)}</td><td></td><td></td><td></td></tr>\n`,
+  html`<tr class="beyond"><td>${best.name}</td><td>Wiener</td><td>${fixed(best.transfer)}</td><td>${fixed(best.gain)}</td><td></td><td>${fixed(best.copy)}</td><td>${fixed(best.transfer ** 2 / best.gain, 2)}</td><td></td><td></td><td></td></tr>\n`,
 ])}</tbody>`;
 }
 

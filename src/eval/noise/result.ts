@@ -10,7 +10,7 @@ import type { EncodingStudy, LevelStudy, NoiseStudyData } from './studyData.ts';
 
 export interface NoiseResult extends EvaluationResult {
   wiener: WienerBaseline[];
-  /** One entry a step, band, encoding and noise level would be long: one a step, with the bands inside. */
+  /** One entry for each encoding and noise level: its steps, with the bands inside. */
   trajectories: { encoding: string; sigma: number; steps: LevelStudy['trajectory'] }[];
   impulses: { encoding: string; peak: number; energy: number; rmsRadiusPixels: number }[];
   kernels: { encoding: string; window: string; bands: EncodingStudy['kernel']['bands'] }[];
@@ -35,7 +35,7 @@ export function cleanCurve({ trajectory }: LevelStudy): PsnrCurve & {
   };
 }
 
-/** Statistics beside their references: the kernel's G at the same T, and Wiener's T and G. */
+/** Statistics beside their baselines: the kernel's G at the same T, and Wiener's T and G. */
 function withBaselines(
   study: EncodingStudy,
   sigma: number,
@@ -57,11 +57,15 @@ function withBaselines(
 /** `WIDTHxHEIGHTpx`, of squares `SIZEpx`: what a number of an image depends on besides the noise. */
 const sizeOf = ({ width, height }: NoiseStudyData['image']) => `${width === height ? width : `${width}x${height}`}px`;
 
-/** What metrics of an encoding's fits begin with, at a noise level or of all: size, optimiser and steps are in it. */
+/**
+ * Start of the names of an encoding's metrics, at one noise level or over all; size, optimiser and steps are part of
+ * it.
+ */
 export function noisePrefix({ image, optimizer, steps }: NoiseStudyData, encoding: string, sigma?: number): string {
   return `noise_${encoding}${sigma === undefined ? '' : `_s${sigma}`}_${sizeOf(image)}_${optimizer}${steps}`;
 }
 
+/** The study as `noise.json` holds it. */
 export function noiseResult(data: NoiseStudyData): NoiseResult {
   const { image, studies, wiener, draws, optimizer, steps, points, settings, impulseAmplitude } = data;
   const metrics: Record<string, number> = {};

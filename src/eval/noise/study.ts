@@ -8,6 +8,7 @@ import { NoiseDraws, noiseByBand, totalDegreesOfFreedom } from '../../metrics/no
 import { meanSquaredError, psnrOfMse } from '../../metrics/psnr.ts';
 import { octavePartition, ringPartition } from '../../metrics/signal/bands.ts';
 import { meanOf } from '../../metrics/signal/bootstrap.ts';
+import { NO_INTERVAL } from '../../metrics/signal/jackknife.ts';
 import type { EncodingConfig } from '../../models/encodings/registry.ts';
 import { makeGenerator } from '../../models/generator.ts';
 import { Random } from '../../random.ts';
@@ -39,7 +40,9 @@ export function noiseOfDraw(seed: number, draw: number, length: number): Float32
   return new Random(seed, 'noiseDraws', draw).normals(length);
 }
 
-/** Steps that are drawn: 0 and the last, and between them evenly on a logarithmic scale. */
+/**
+ * Steps after which fits are drawn: 0, the last, and fewer than `count` between them, evenly on a logarithmic scale.
+ */
 export function stepsToDraw(steps: number, count = 14): number[] {
   const ladder = Array.from({ length: count - 1 }, (_, i) =>
     Math.round(Math.exp((Math.log(steps) * (i + 1)) / (count - 1))),
@@ -70,7 +73,7 @@ export async function runNoiseStudy(options: NoiseStudyOptions): Promise<NoiseSt
   };
 }
 
-/** What else the fits depend on. */
+/** What else the fits depend on, in words, for the protocol. */
 function settingsOf({ model: { field }, train, seed }: Experiment, encodings: readonly EncodingConfig[]): string {
   const numbers = ({ kind, ...rest }: EncodingConfig) =>
     [kind, ...Object.entries(rest).map(([key, value]) => `${key} ${value}`)].join(' ');
@@ -106,7 +109,7 @@ async function studyEncoding(
       sigma,
       trajectory: [],
       rings: [],
-      degreesOfFreedom: { value: Number.NaN, interval: [Number.NaN, Number.NaN] },
+      degreesOfFreedom: { value: Number.NaN, interval: NO_INTERVAL },
       lastFit: new Float32Array(),
     })),
     cleanPsnrDb: [],

@@ -5,7 +5,7 @@
 
 import { type Band, type BandPartition, octavePartition, ringPartition } from '../../metrics/signal/bands.ts';
 import type { Complex } from '../../metrics/signal/fft.ts';
-import { type Estimate, jackknifeRatio } from '../../metrics/signal/jackknife.ts';
+import { type Estimate, jackknifeRatio, NO_INTERVAL } from '../../metrics/signal/jackknife.ts';
 import { leastEnergies } from '../../metrics/signal/leastEnergy.ts';
 
 /** Sums over channels of one disturbance of one image, per band, of unnormalised coefficients. */
@@ -82,8 +82,8 @@ function energiesOf(
   return sums;
 }
 
-/** Of a band that holds nothing. */
-const UNKNOWN: Estimate = { value: Number.NaN, interval: [Number.NaN, Number.NaN] };
+/** What is known of a band that holds nothing. */
+const UNKNOWN: Estimate = { value: Number.NaN, interval: NO_INTERVAL };
 
 function changesOf(units: readonly (readonly Energies[])[], bands: readonly Band[]): BandChange[] {
   const all = units.flat();

@@ -12,7 +12,7 @@ export function datasetNoiseSection({ bands = [], rings = [], protocol }: Evalua
     name,
     x,
     y: column(shown, key),
-    band: { low: column(shown, `${key}Low`), high: column(shown, `${key}High`) },
+    interval: { low: column(shown, `${key}Low`), high: column(shown, `${key}High`) },
   });
   const cell = (entry: BandEntry, key: string) => {
     const [value, low, high] = ['', 'Low', 'High'].map((end) => formatNumber(Number(entry[key + end]), 2));

@@ -38,7 +38,7 @@ function overScales(scales: readonly FidelityAtScale[], column: 'snrDb' | 'trans
       name: `${scale}× (${width} × ${height} px)`,
       x: shown.map(ringMiddle),
       y: shown.map((ring) => ring[column]),
-      ...(hasInterval && { band: { low: end('Low'), high: end('High') } }),
+      ...(hasInterval && { interval: { low: end('Low'), high: end('High') } }),
     };
   });
 }

@@ -98,8 +98,8 @@ function changePlot(title: string, label: Figure['label'], entries: readonly Ban
   }
   const series = [...curves].flatMap(([name, curve], i): Series[] => {
     const [x, color] = [middles(curve), PALETTE[i % PALETTE.length]];
-    const band = { low: column(curve, 'relativeChangeLow'), high: column(curve, 'relativeChangeHigh') };
-    const measured = { name, x, y: column(curve, 'relativeChange'), band, color };
+    const interval = { low: column(curve, 'relativeChangeLow'), high: column(curve, 'relativeChangeHigh') };
+    const measured = { name, x, y: column(curve, 'relativeChange'), interval, color };
     if (!('predictedRelativeChange' in curve[0])) return [measured];
     const y = column(curve, 'predictedRelativeChange');
     return [measured, { name: `${name}, closed form`, x, y, color, dashed: true }];
@@ -114,11 +114,11 @@ function changePlot(title: string, label: Figure['label'], entries: readonly Ban
 }
 
 function pathPlot(entries: readonly BandEntry[]): LinePlot {
-  const band = { low: column(entries, 'pathLengthLow'), high: column(entries, 'pathLengthHigh') };
+  const interval = { low: column(entries, 'pathLengthLow'), high: column(entries, 'pathLengthHigh') };
   return {
     title: 'Path length',
     x: { label: 'cycles per image', scale: 'log2' },
     y: { label: 'squared change per pixel', scale: 'log' },
-    series: [{ name: 'path length', x: middles(entries), y: column(entries, 'pathLength'), band }],
+    series: [{ name: 'path length', x: middles(entries), y: column(entries, 'pathLength'), interval }],
   };
 }

@@ -5,11 +5,10 @@ import { type LinePlot, PALETTE } from '../../figures/plot.ts';
 import { formatNumber } from '../../figures/scale.ts';
 import { betterText, byRole, declare, findingsOf } from '../../metrics/findings.ts';
 import { declaredNumbers } from '../../metrics/registry.ts';
-import type { EvaluationResult, Finding } from '../../metrics/result.ts';
-import type { SpectralBand } from '../../metrics/setSpectra.ts';
+import type { BandEntry, EvaluationResult, Finding } from '../../metrics/result.ts';
 import { ROUNDING_POWER } from '../../metrics/signal/imageStack.ts';
 import { SCALE_NUMBERS } from '../run/scaleConsistency.ts';
-import { frequencyAxis, responsivePlot, ringMiddle } from './plots.ts';
+import { column, frequencyAxis, responsivePlot, ringMiddle } from './plots.ts';
 
 /** From `eval/samples.json` and `eval/scale_consistency.json`. */
 export interface SampleSpectraData {
@@ -17,7 +16,7 @@ export interface SampleSpectraData {
   scaleConsistency?: EvaluationResult;
 }
 
-/** Of `eval/samples.json`, earlier versions' too. */
+/** The findings of `eval/samples.json`, in files of earlier versions too. */
 export function sampleFindings(samples: EvaluationResult): Finding[] {
   return findingsOf(samples, declaredNumbers(), 'samples_');
 }
@@ -33,7 +32,7 @@ export function sampleHeadline(samples: EvaluationResult): { value: string; unit
 }
 
 export function sampleSpectraSection({ samples, scaleConsistency }: SampleSpectraData): Markup {
-  const rings = ((samples.rings ?? []) as unknown as SpectralBand[]).filter(({ kind }) => kind === 'ring');
+  const rings = (samples.rings ?? []).filter(({ kind }) => kind === 'ring');
   const { samples_images_generated: generated, samples_images_reference: reference } = samples.metrics;
   const findings = byRole([
     ...sampleFindings(samples),
@@ -62,12 +61,9 @@ ${responsivePlot(differencePlot(rings))}
 </section>`;
 }
 
-function spectrumPlot(rings: readonly SpectralBand[]): LinePlot {
+function spectrumPlot(rings: readonly BandEntry[]): LinePlot {
   const x = rings.map(ringMiddle);
-  const [reference, generated] = [
-    rings.map(({ referencePower }) => referencePower),
-    rings.map(({ generatedPower }) => generatedPower),
-  ];
+  const [reference, generated] = [column(rings, 'referencePower'), column(rings, 'generatedPower')];
   // Only spectra that come near it need to be told from it.
   const near = Math.min(...reference, ...generated) < 100 * ROUNDING_POWER;
   return {
@@ -82,10 +78,9 @@ function spectrumPlot(rings: readonly SpectralBand[]): LinePlot {
   };
 }
 
-function differencePlot(rings: readonly SpectralBand[]): LinePlot {
+function differencePlot(rings: readonly BandEntry[]): LinePlot {
   const x = rings.map(ringMiddle);
-  const sampling = rings.map(({ samplingDb }) => 1.96 * samplingDb);
-  const column = (key: 'deltaDb' | 'deltaDbLow' | 'deltaDbHigh') => rings.map((ring) => ring[key]);
+  const sampling = column(rings, 'samplingDb').map((value) => 1.96 * value);
   return {
     title: 'Power of samples over training images',
     x: frequencyAxis(rings),
@@ -96,14 +91,14 @@ function differencePlot(rings: readonly SpectralBand[]): LinePlot {
         x,
         y: rings.map(() => 0),
         dashed: true,
-        band: { low: sampling.map((value) => -value), high: sampling },
+        interval: { low: sampling.map((value) => -value), high: sampling },
         color: PALETTE[6],
       },
       {
         name: 'samples',
         x,
-        y: column('deltaDb'),
-        band: { low: column('deltaDbLow'), high: column('deltaDbHigh') },
+        y: column(rings, 'deltaDb'),
+        interval: { low: column(rings, 'deltaDbLow'), high: column(rings, 'deltaDbHigh') },
         color: PALETTE[0],
       },
     ],

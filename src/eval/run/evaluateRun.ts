@@ -58,13 +58,13 @@ export async function evaluateRun(
     }
     const indices = spreadIndices(images.count, scale === 1 ? images.count : experiment.evaluate.images);
     const truth = scale === 1 ? images : await loadWithProgress(experiment, () => {}, { scale, images: indices });
-    const everything = referenceOf(
+    const reference = referenceOf(
       truth,
       indices.map((_, position) => position),
     );
     const progress = new Progress({ label: `evaluate ${scale}x`, total: indices.length, unit: 'images' });
     const name = scale === 1 ? 'reconstruction' : `reconstruction_x${scale}`;
-    const result = await evaluateReconstruction(model, { ...everything, images: indices }, name, (done) =>
+    const result = await evaluateReconstruction(model, { ...reference, images: indices }, name, (done) =>
       progress.update(done),
     );
     progress.finish();

@@ -10,6 +10,9 @@
 /** [low, high]. */
 export type Interval = readonly [low: number, high: number];
 
+/** The ends of an interval that there is not. */
+export const NO_INTERVAL: Interval = [Number.NaN, Number.NaN];
+
 /** A number and its 95 % interval; NaN ends where there is none. */
 export interface Estimate {
   value: number;
@@ -28,7 +31,7 @@ export function jackknifeInterval(
 ): Interval {
   const units = leftOut.length;
   const values = [estimate, ...Array.from(leftOut)];
-  if (units < 2 || !values.every(Number.isFinite)) return [Number.NaN, Number.NaN];
+  if (units < 2 || !values.every(Number.isFinite)) return NO_INTERVAL;
   const isLog = scale === 'log' && values.every((value) => value > 0);
   const [centre, ...others] = isLog ? values.map(Math.log) : values;
   const pseudo = others.map((value) => units * centre - (units - 1) * value);
@@ -40,8 +43,8 @@ export function jackknifeInterval(
 }
 
 /**
- * Of a number that two independent sets give: their variances add up (Efron & Stein 1981), and Student's t has the degrees
- * of freedom of the smaller one.
+ * 95 % interval of a number that is computed from two independent sets: their variances add up (Efron & Stein 1981),
+ * and Student's t has the degrees of freedom of the smaller one.
  *
  * @param leftOutOfA, leftOutOfB the number without each unit of one of the sets in turn.
  */
