@@ -61,3 +61,14 @@ export interface EvaluationResult {
   /** Of single images, by name. */
   images?: Record<string, number | string>[];
 }
+
+/** Collects the flat numbers of an evaluation, and those of their intervals whose ends are finite. */
+export class FlatNumbers {
+  readonly metrics: Record<string, number> = {};
+  readonly intervals: Record<string, Interval> = {};
+
+  put(name: string, value: number, interval?: Interval): void {
+    this.metrics[name] = value;
+    if (interval?.every(Number.isFinite)) this.intervals[name] = interval;
+  }
+}

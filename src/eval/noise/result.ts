@@ -1,7 +1,7 @@
 /** A noise study as an evaluation: flat metrics, octaves and rings at the last step, trajectories over training. */
 
 import type { BandNoiseWithIntervals } from '../../metrics/noiseResponse.ts';
-import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
+import { type BandEntry, type EvaluationResult, FlatNumbers } from '../../metrics/result.ts';
 import { type Interval, meanOf } from '../../metrics/signal/bootstrap.ts';
 import { jackknife } from '../../metrics/signal/jackknife.ts';
 import { kernelGainAt, type WienerBaseline } from './baselines.ts';
@@ -68,48 +68,7 @@ export function noisePrefix({ image, optimizer, steps }: NoiseStudyData, encodin
 /** The study as `noise.json` holds it. */
 export function noiseResult(data: NoiseStudyData): NoiseResult {
   const { image, studies, wiener, draws, optimizer, steps, points, settings, impulseAmplitude } = data;
-  const metrics: Record<string, number> = {};
-  const intervals: Record<string, Interval> = {};
-  const put = (name: string, value: number, interval: Interval) => {
-    metrics[name] = value;
-    if (interval.every(Number.isFinite)) intervals[name] = interval;
-  };
-  for (const { sigma, psnrDb, isotropicPsnrDb, crossingCyclesPerPixel } of wiener) {
-    const prefix = `noise_s${sigma}_${sizeOf(image)}`;
-    metrics[`${prefix}_wiener_psnr_db`] = psnrDb;
-    metrics[`${prefix}_wiener_isotropic_psnr_db`] = isotropicPsnrDb;
-    metrics[`${prefix}_crossing_cycles_per_pixel`] = crossingCyclesPerPixel;
-  }
-  for (const { encoding, levels, cleanPsnrDb, impulses } of studies) {
-    metrics[`${noisePrefix(data, encoding.kind, 0)}_psnr_db`] = cleanPsnrDb[cleanPsnrDb.length - 1];
-    for (const level of levels) {
-      const prefix = `${noisePrefix(data, encoding.kind, level.sigma)}_m${draws}`;
-      const [curve, last] = [cleanCurve(level), level.trajectory[level.trajectory.length - 1]];
-      put(`${prefix}_clean_psnr_peak_db`, curve.peakDb, curve.intervals.peakDb);
-      metrics[`${prefix}_clean_psnr_peak_step`] = curve.peakStep;
-      put(`${prefix}_clean_psnr_final_db`, curve.finalDb, curve.intervals.finalDb);
-      put(`${prefix}_clean_psnr_drop_db`, curve.dropDb, curve.intervals.dropDb);
-      const noisy = jackknife(last.psnrNoisyDbOfDraws, meanOf);
-      put(`${prefix}_noisy_psnr_final_db`, noisy.value, noisy.interval);
-      put(`${prefix}_degrees_of_freedom`, level.degreesOfFreedom.value, level.degreesOfFreedom.interval);
-      for (const band of last.bands) {
-        if (!Number.isNaN(band.transfer))
-          put(`${prefix}_transfer_${band.name}`, band.transfer, [band.transferLow, band.transferHigh]);
-        put(`${prefix}_noise_gain_${band.name}`, band.noiseGain, [band.noiseGainLow, band.noiseGainHigh]);
-        put(`${prefix}_noise_copy_${band.name}`, band.noiseCopy, [band.noiseCopyLow, band.noiseCopyHigh]);
-      }
-    }
-    if (impulses.length === 0) continue;
-    for (const [label, key] of Object.entries(IMPULSE)) {
-      const mean = (some: readonly ImpulseResponse[]) => meanOf(some.map((impulse) => impulse[key]));
-      const { value, interval } = jackknife(impulses, mean, key === 'peak' ? 'linear' : 'log');
-      put(
-        `${noisePrefix(data, encoding.kind)}_impulse_a${impulseAmplitude}_n${impulses.length}_${label}`,
-        value,
-        interval,
-      );
-    }
-  }
+  const { metrics, intervals } = flatNumbers(data);
   const flat = <T>(entries: (study: EncodingStudy, level: LevelStudy, at: number) => T[]) =>
     studies.flatMap((study) => study.levels.flatMap((level, at) => entries(study, level, at)));
   return {
@@ -140,6 +99,49 @@ export function noiseResult(data: NoiseStudyData): NoiseResult {
       ...(kernel.atSteps && { atSteps: kernel.atSteps }),
     })),
   };
+}
+
+/** Wiener's numbers for each noise level, then those of each encoding's fits. */
+function flatNumbers(data: NoiseStudyData): FlatNumbers {
+  const { image, studies, wiener, draws, impulseAmplitude } = data;
+  const numbers = new FlatNumbers();
+  for (const { sigma, psnrDb, isotropicPsnrDb, crossingCyclesPerPixel } of wiener) {
+    const prefix = `noise_s${sigma}_${sizeOf(image)}`;
+    numbers.put(`${prefix}_wiener_psnr_db`, psnrDb);
+    numbers.put(`${prefix}_wiener_isotropic_psnr_db`, isotropicPsnrDb);
+    numbers.put(`${prefix}_crossing_cycles_per_pixel`, crossingCyclesPerPixel);
+  }
+  for (const { encoding, levels, cleanPsnrDb, impulses } of studies) {
+    numbers.put(`${noisePrefix(data, encoding.kind, 0)}_psnr_db`, cleanPsnrDb[cleanPsnrDb.length - 1]);
+    for (const level of levels) {
+      const prefix = `${noisePrefix(data, encoding.kind, level.sigma)}_m${draws}`;
+      const [curve, last] = [cleanCurve(level), level.trajectory[level.trajectory.length - 1]];
+      numbers.put(`${prefix}_clean_psnr_peak_db`, curve.peakDb, curve.intervals.peakDb);
+      numbers.put(`${prefix}_clean_psnr_peak_step`, curve.peakStep);
+      numbers.put(`${prefix}_clean_psnr_final_db`, curve.finalDb, curve.intervals.finalDb);
+      numbers.put(`${prefix}_clean_psnr_drop_db`, curve.dropDb, curve.intervals.dropDb);
+      const noisy = jackknife(last.psnrNoisyDbOfDraws, meanOf);
+      numbers.put(`${prefix}_noisy_psnr_final_db`, noisy.value, noisy.interval);
+      numbers.put(`${prefix}_degrees_of_freedom`, level.degreesOfFreedom.value, level.degreesOfFreedom.interval);
+      for (const band of last.bands) {
+        if (!Number.isNaN(band.transfer))
+          numbers.put(`${prefix}_transfer_${band.name}`, band.transfer, [band.transferLow, band.transferHigh]);
+        numbers.put(`${prefix}_noise_gain_${band.name}`, band.noiseGain, [band.noiseGainLow, band.noiseGainHigh]);
+        numbers.put(`${prefix}_noise_copy_${band.name}`, band.noiseCopy, [band.noiseCopyLow, band.noiseCopyHigh]);
+      }
+    }
+    if (impulses.length === 0) continue;
+    for (const [label, key] of Object.entries(IMPULSE)) {
+      const mean = (some: readonly ImpulseResponse[]) => meanOf(some.map((impulse) => impulse[key]));
+      const { value, interval } = jackknife(impulses, mean, key === 'peak' ? 'linear' : 'log');
+      numbers.put(
+        `${noisePrefix(data, encoding.kind)}_impulse_a${impulseAmplitude}_n${impulses.length}_${label}`,
+        value,
+        interval,
+      );
+    }
+  }
+  return numbers;
 }
 
 function notesOf(data: NoiseStudyData): string[] {

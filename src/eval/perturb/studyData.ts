@@ -1,8 +1,7 @@
 /** What disturbing a generator measures, and the same as an evaluation. */
 
-import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
+import { type BandEntry, type EvaluationResult, FlatNumbers } from '../../metrics/result.ts';
 import type { Band } from '../../metrics/signal/bands.ts';
-import type { Interval } from '../../metrics/signal/bootstrap.ts';
 import type { BandChange } from './changes.ts';
 
 /** Closed forms, for jitter, beside what was measured. */
@@ -55,22 +54,17 @@ export const PATH_LENGTH = 'path_length';
 /** Flat metrics of `bands` with intervals, and every band and ring of every disturbance. */
 export function perturbationsResult(data: PerturbStudy): PerturbResult {
   const { step, images, repeats, seed, perturbations, pathLength } = data;
-  const metrics: Record<string, number> = {};
-  const intervals: Record<string, Interval> = {};
-  const put = (name: string, value: number, interval: Interval) => {
-    metrics[name] = value;
-    if (interval.every(Number.isFinite)) intervals[name] = interval;
-  };
+  const numbers = new FlatNumbers();
   for (const { kind, size, bands } of perturbations) {
     for (const { name, relativeChange, relativeChangeLow, relativeChangeHigh } of bands) {
       if (Number.isNaN(relativeChange)) continue;
       const interval = [relativeChangeLow, relativeChangeHigh] as const;
-      put(`perturb_${kind}_${size}_n${images}x${repeats}_change_${name}`, relativeChange, interval);
+      numbers.put(`perturb_${kind}_${size}_n${images}x${repeats}_change_${name}`, relativeChange, interval);
     }
   }
   for (const band of pathLength?.bands ?? []) {
     const name = `${PATH_LENGTH}_e${pathLength?.epsilon}_n${pathLength?.pairs}_${band.name}`;
-    put(name, band.pathLength, [band.pathLengthLow, band.pathLengthHigh]);
+    numbers.put(name, band.pathLength, [band.pathLengthLow, band.pathLengthHigh]);
   }
   const entries = (of: 'bands' | 'rings'): BandEntry[] => [
     ...perturbations.flatMap(({ kind, size, [of]: bands }) =>
@@ -88,8 +82,8 @@ export function perturbationsResult(data: PerturbStudy): PerturbResult {
       `jackknife intervals over ${images > 1 ? 'images' : 'disturbances'} (path length: over pairs). ` +
       'latent: times the standard deviation of the training latents; weights: relative to the norm of all weights, ' +
       'weights-layer: to that of each layer; jitter: pixels; frequencies: cycles per image; path_length: ε',
-    metrics,
-    intervals,
+    metrics: numbers.metrics,
+    intervals: numbers.intervals,
     notes:
       empty.length === 0
         ? []

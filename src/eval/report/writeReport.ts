@@ -61,20 +61,7 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
       { value: formatDuration(seconds), label: 'of training' },
       { value: model.step.toLocaleString('en'), label: 'steps' },
     ],
-    facts: [
-      { label: 'Model', text: describeModel(experiment, images.count) },
-      {
-        label: 'Training',
-        text: `${experiment.objective}, ${images.width}×${images.height} pixels, seed ${experiment.seed}`,
-      },
-      ...(environment
-        ? [
-            { label: 'Engine', text: environment.engine },
-            { label: 'Machine', text: `${environment.cpu.count} × ${environment.cpu.model}, Node ${environment.node}` },
-          ]
-        : []),
-      { label: 'Checkpoint', text: `step ${model.step}` },
-    ],
+    facts: factsOf(model, images, environment),
     reconstructions: await reconstructionPairs(model, images),
     differences: await reconstructionDifferences(model, images),
     samples: await samplePngs(model),
@@ -87,21 +74,43 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
     curves: curvesOf(entries),
     skipped: images.skipped,
     config: formatExperiment(experiment),
-    commands: [
-      { purpose: 'Train it again', command: `${commandLine('train')} --config ${run.config} --run runs/again` },
-      {
-        purpose: 'Draw a sample at any size',
-        command: `${commandLine('sample')} --run ${run.path} --size 2048x2048 --seed 7 --out sample.png`,
-      },
-      { purpose: 'Measure it', command: `${commandLine('evaluate')} --run ${run.path}` },
-      { purpose: 'Watch it', command: 'tensorboard --logdir runs' },
-    ],
+    commands: commandsOf(run),
     footer: environment && footerOf(environment),
   };
   await writeFileAtomically(run.report, renderReport(data)).catch((error: unknown) => {
     throw fileError('write', run.report, error);
   });
   return run.report;
+}
+
+function factsOf(model: OpenedModel, images: ImageSet, environment?: Environment): ReportData['facts'] {
+  const { experiment } = model;
+  return [
+    { label: 'Model', text: describeModel(experiment, images.count) },
+    {
+      label: 'Training',
+      text: `${experiment.objective}, ${images.width}×${images.height} pixels, seed ${experiment.seed}`,
+    },
+    ...(environment
+      ? [
+          { label: 'Engine', text: environment.engine },
+          { label: 'Machine', text: `${environment.cpu.count} × ${environment.cpu.model}, Node ${environment.node}` },
+        ]
+      : []),
+    { label: 'Checkpoint', text: `step ${model.step}` },
+  ];
+}
+
+function commandsOf(run: RunFolder): ReportData['commands'] {
+  return [
+    { purpose: 'Train it again', command: `${commandLine('train')} --config ${run.config} --run runs/again` },
+    {
+      purpose: 'Draw a sample at any size',
+      command: `${commandLine('sample')} --run ${run.path} --size 2048x2048 --seed 7 --out sample.png`,
+    },
+    { purpose: 'Measure it', command: `${commandLine('evaluate')} --run ${run.path}` },
+    { purpose: 'Watch it', command: 'tensorboard --logdir runs' },
+  ];
 }
 
 function footerOf({ packages, git, startedAt }: Environment): string {
