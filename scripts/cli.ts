@@ -172,3 +172,9 @@ function checkpointOption(text: string): 'latest' | 'best' | number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new UsageError(`--checkpoint ${text}: expected latest, best or the number of a step`);
 }
+
+/** @throws UsageError where an option is not a whole number of at least `least`, which is 0 or 1. */
+export function requireWhole(name: string, value: number, least: 0 | 1): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new UsageError(`--${name}: expected a whole number${least === 0 ? ', 0 or more' : ' above 0'}`);
+}

@@ -1,6 +1,6 @@
 import { UsageError } from '../src/errors.ts';
 import { evaluateRun } from '../src/eval/run/evaluateRun.ts';
-import { type Command, runAsProgram, withModel } from './cli.ts';
+import { type Command, requireWhole, runAsProgram, withModel } from './cli.ts';
 import { evaluateImages } from './evaluateImages.ts';
 import { evaluateNoise } from './evaluateNoise.ts';
 import { evaluatePerturb } from './evaluatePerturb.ts';
@@ -31,8 +31,7 @@ export const evaluate: Command = {
   handler: async (args: Arguments) => {
     if (args.run === undefined) throw new UsageError('say what to measure: --run DIR, or a sub-command; see --help');
     const { disturbed } = args;
-    if (disturbed !== undefined && !(Number.isSafeInteger(disturbed) && disturbed >= 0))
-      throw new UsageError('--disturbed: expected a whole number, 0 or more');
+    if (disturbed !== undefined) requireWhole('disturbed', disturbed, 0);
     await withModel({ ...args, run: args.run }, async (model, run) => {
       printEvaluations(await evaluateRun(run, model, console.error, { disturbed }));
       console.log(`written to ${run.evaluation}`);

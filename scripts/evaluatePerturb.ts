@@ -4,7 +4,7 @@ import { UsageError } from '../src/errors.ts';
 import { DEFAULT_PERTURBATIONS } from '../src/eval/perturb/study.ts';
 import { writePerturbations } from '../src/eval/perturb/writeStudy.ts';
 import { logEvaluation } from '../src/eval/run/logEvaluation.ts';
-import { type Command, withModel } from './cli.ts';
+import { type Command, requireWhole, withModel } from './cli.ts';
 import { printPerturbations } from './evaluationTables.ts';
 
 interface Arguments {
@@ -65,12 +65,9 @@ export const evaluatePerturb: Command = {
       .option('seed', { type: 'number', default: 0, describe: 'of the disturbances' })
       .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
   handler: async (args: Arguments) => {
-    for (const name of ['images', 'repeats'] as const) {
-      if (!Number.isInteger(args[name]) || args[name] < 1)
-        throw new UsageError(`--${name}: expected a whole number above 0`);
-    }
-    if (!Number.isSafeInteger(args.seed) || args.seed < 0)
-      throw new UsageError('--seed: expected a whole number, 0 or more');
+    requireWhole('images', args.images, 1);
+    requireWhole('repeats', args.repeats, 1);
+    requireWhole('seed', args.seed, 0);
     if (!(args.epsilon > 0 && args.epsilon <= 1))
       throw new UsageError('--epsilon: expected a number above 0, at most 1');
     const [sizes, jitters, frequencyShifts] = [

@@ -6,7 +6,7 @@ import { drawFiles, drawSheet } from '../src/render/drawSubjects.ts';
 import { checkImageFile } from '../src/render/imageFile.ts';
 import { parseView } from '../src/render/parseView.ts';
 import { subjectsOf } from '../src/render/subjects.ts';
-import { type Command, runAsProgram, withModel } from './cli.ts';
+import { type Command, requireWhole, runAsProgram, withModel } from './cli.ts';
 
 interface Arguments {
   run: string;
@@ -92,10 +92,9 @@ export const sample: Command = {
       interpolate: args.interpolate ?? 1,
       columns: args.columns ?? 1,
     })) {
-      if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name}: expected a whole number above 0`);
+      requireWhole(name, value, 1);
     }
-    if (!Number.isSafeInteger(args.seed) || args.seed < 0)
-      throw new UsageError('--seed: expected a whole number, 0 or more');
+    requireWhole('seed', args.seed, 0);
     if (!(args.temperature >= 0)) throw new UsageError('--temperature: expected a number, 0 or more');
     const view = parseView(args.size, args.window);
     await checkImageFile(args.out, view.width, view.height);

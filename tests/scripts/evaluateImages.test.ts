@@ -132,7 +132,7 @@ describe('evaluate images', () => {
     [{ reference: 'b', paired: true }, '7 generated, 5 reference images, "5.png" has no partner'],
     [{ reference: 'grey', paired: true, metrics: 'fwd' }, '--metrics are of sets; --paired always measures the same'],
     [{ reference: 'b', size: '0x4' }, '--size 0x4: expected N or WIDTHxHEIGHT'],
-    [{ reference: 'b', metrics: 'fid' }, '"fid" is none of spectrum, fwd, swd'],
+    [{ reference: 'b', metrics: 'fid' }, 'metric "fid" is unknown; choose one of spectrum, fwd, swd'],
     [{ reference: 'b', seed: -1 }, '--seed -1: expected a whole number'],
     [{ reference: 'nowhere' }, '--reference nowhere: no such file or folder'],
     [{ reference: 'sets' }, '--reference sets holds no readable image (JPEG, PNG'],

@@ -93,14 +93,7 @@ async function studyEncoding(
   const { seed, train } = experiment;
   const generator = makeGenerator({ ...experiment.model, encoding }, seed);
   const shape = { width, height, channels: 3 };
-  const unit = Array.from({ length: draws }, (_, draw) => noiseOfDraw(seed, draw, values.length));
-  const noisesAt = sigmas.map((sigma) => unit.map((noise) => noise.map((value) => sigma * value)));
-  const noisyAt = noisesAt.map((noises) => noises.map((noise) => noise.map((value, i) => value + values[i])));
-  const disturbed = impulsePixels(options).map((at) => {
-    const target = values.slice();
-    for (let channel = 0; channel < 3; channel++) target[3 * (at.y * width + at.x) + channel] += impulseAmplitude;
-    return { at, target };
-  });
+  const { noisesAt, noisyAt, disturbed } = studyTargets(options);
   const spectra = noisesAt.map((noises) => new NoiseDraws(shape, values, noises, image.rounding));
   const [octaves, rings] = [octavePartition(width, height), ringPartition(width, height)];
   const study: EncodingStudy = {
@@ -117,7 +110,6 @@ async function studyEncoding(
     impulses: [],
     kernel: await kernelBaseline(generator, seed, image, descentOf(options)),
   };
-  const psnr = (a: Float32Array, b: Float32Array) => psnrOfMse(meanSquaredError(a, b));
   await trainNoiseFits({
     experiment,
     generator,
@@ -134,14 +126,9 @@ async function studyEncoding(
       for (const [i, level] of study.levels.entries()) {
         const noisy = fits.slice(1 + i * draws, 1 + (i + 1) * draws);
         const grams = spectra[i].response(noisy, octaves);
-        const psnrCleanDbOfDraws = noisy.map((fit) => psnr(fit, values));
-        const psnrNoisyDbOfDraws = noisy.map((fit, m) => psnr(fit, noisyAt[i][m]));
         level.trajectory.push({
           step,
-          psnrCleanDb: meanOf(psnrCleanDbOfDraws),
-          psnrNoisyDb: meanOf(psnrNoisyDbOfDraws),
-          psnrCleanDbOfDraws,
-          psnrNoisyDbOfDraws,
+          ...psnrsOf(noisy, values, noisyAt[i]),
           bands: noiseByBand(grams, octaves.bands, shape),
         });
         if (!isLast) continue;
@@ -158,6 +145,37 @@ async function studyEncoding(
     },
   });
   return study;
+}
+
+/** What is fitted besides the clean image: [levels][draws] noisy images and their noise, and images with one pixel changed. */
+function studyTargets(options: NoiseStudyOptions) {
+  const { image, experiment, sigmas, draws, impulseAmplitude } = options;
+  const { width, values } = image;
+  const unit = Array.from({ length: draws }, (_, draw) => noiseOfDraw(experiment.seed, draw, values.length));
+  const noisesAt = sigmas.map((sigma) => unit.map((noise) => noise.map((value) => sigma * value)));
+  const noisyAt = noisesAt.map((noises) => noises.map((noise) => noise.map((value, i) => value + values[i])));
+  const disturbed = impulsePixels(options).map((at) => {
+    const target = values.slice();
+    for (let channel = 0; channel < 3; channel++) target[3 * (at.y * width + at.x) + channel] += impulseAmplitude;
+    return { at, target };
+  });
+  return { noisesAt, noisyAt, disturbed };
+}
+
+function psnr(a: Float32Array, b: Float32Array): number {
+  return psnrOfMse(meanSquaredError(a, b));
+}
+
+/** PSNRs of the fits of all draws against the clean image and against what each was fitted to. */
+function psnrsOf(fits: readonly Float32Array[], clean: Float32Array, noisy: readonly Float32Array[]) {
+  const psnrCleanDbOfDraws = fits.map((fit) => psnr(fit, clean));
+  const psnrNoisyDbOfDraws = fits.map((fit, m) => psnr(fit, noisy[m]));
+  return {
+    psnrCleanDb: meanOf(psnrCleanDbOfDraws),
+    psnrNoisyDb: meanOf(psnrNoisyDbOfDraws),
+    psnrCleanDbOfDraws,
+    psnrNoisyDbOfDraws,
+  };
 }
 
 /** The learning rates to predict plain gradient descent on all pixels with; undefined for what no kernel describes. */
