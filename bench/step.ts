@@ -46,7 +46,6 @@ export async function trainSteps(steps: number): Promise<{ seconds: number[]; fi
       targets: { values: targets, shape: [fields, points, 3] },
     }),
     assemble: (tensors: Record<string, Tensor>) => tensors,
-    visitsAfter: () => 1,
     dispose() {},
   };
   const stepper = new Stepper({ objective, state, batches, settings: STEP_EXPERIMENT.train });

@@ -36,7 +36,7 @@ export const evaluateImages: Command = {
       })
       .option('seed', { type: 'number', default: 0, describe: 'of resampling, patches and pairs', requiresArg: true })
       .option('out', { type: 'string', demandOption: true, describe: 'JSON file to write', requiresArg: true }),
-  handler: async ({ plugin, ...args }: FolderComparison & { plugin: string[] }) => {
+  handler: async ({ plugin = [], ...args }: FolderComparison & { plugin?: string[] }) => {
     await loadPlugins(plugin, '--plugin');
     const result = await evaluateFolders(args, console.error);
     printNumbers(result);

@@ -73,7 +73,6 @@ export class StepWork {
         images: { values: Int32Array.from({ length: batch }, (_, b) => (b * 7 + step) % IMAGES), shape: [batch] },
       }),
       assemble: (inputs: Record<string, Tensor>) => ({ ...inputs, features: this.features, targets: this.targets }),
-      visitsAfter: () => 1,
       dispose() {},
     };
     this.stepper = new Stepper({ objective, state: this.state, batches, settings: experiment.train });

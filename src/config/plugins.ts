@@ -112,17 +112,23 @@ export async function pluginDigest(path: string, origin: string): Promise<string
 
 async function importPlugin(path: string, digest: string): Promise<Plugin> {
   try {
-    const { default: made } = await importModule(`${pathToFileURL(path).href}?${digest.slice(0, 16)}`);
+    const made = defaultExport(await importModule(`${pathToFileURL(path).href}?${digest.slice(0, 16)}`));
     const plugin = typeof made === 'function' ? await made(pluginTools) : made;
     if (typeof plugin !== 'object' || plugin === null) throw new Error('its default export is no plugin');
-    return plugin;
+    return plugin as Plugin;
   } catch (error) {
-    throw new UsageError(`plugin ${path} can't be loaded: ${messageOf(error).split('\n')[0]}`);
+    throw new UsageError(`plugin ${path} can't be loaded: ${messageOf(error).split('\n').slice(0, 2).join(' ')}`);
   }
 }
 
+/** What a module exports as its default; one that was compiled to CommonJS on the way wraps it once more. */
+function defaultExport(exported: unknown): unknown {
+  const isWrapped = typeof exported === 'object' && exported !== null && 'default' in exported;
+  return isWrapped ? defaultExport(exported.default) : exported;
+}
+
 /** Imports a module, TypeScript too: where Node itself can't, by way of tsx. */
-async function importModule(url: string): Promise<{ default?: unknown }> {
+async function importModule(url: string): Promise<unknown> {
   try {
     return await import(url);
   } catch (error) {

@@ -50,8 +50,6 @@ export interface Batches {
   inputsAt(step: number): Record<string, InputArray>;
   /** The batch of those inputs; its tensors are theirs, the object's own, or belong to the surrounding tidy. */
   assemble(inputs: Record<string, Tensor>): Batch;
-  /** How often each image of the batch of that step will have been trained on after it. */
-  visitsAfter?(step: number): number;
   dispose(): void;
 }
 

@@ -146,10 +146,6 @@ export class PixelBatches implements Batches {
     return batch;
   }
 
-  visitsAfter(step: number): number {
-    return Math.floor(step / Math.floor(this.options.source.count / this.size)) + 1;
-  }
-
   dispose(): void {
     const { whole, constantFeatures, constantTargets, table } = this;
     for (const tensor of [whole?.pixels, constantFeatures, constantTargets]) tensor?.dispose();

@@ -6,7 +6,8 @@
  * also the reference that every kernel is tested against.
  */
 import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
-import { referenceForward, referenceLoss } from './fieldReference.ts';
+import { asConstant, differentiable, noGradient } from './differentiable.ts';
+import { referenceForward, referenceLoss, SHARED_FEATURES } from './fieldReference.ts';
 import { checkShapes, checkWeights, type FieldSpec, type FieldWeights, fieldsOf } from './fieldSpec.ts';
 import { type FieldKernel, type FourierGrid, type GridRows, gradientDepth, kernelsInUse } from './kernels.ts';
 
@@ -22,6 +23,9 @@ export {
   type Precision,
 } from './fieldSpec.ts';
 export type { FieldKernel, FieldLossResult } from './kernels.ts';
+
+/** Why there is no gradient of what `fieldLoss` is given beside the weights. */
+const LOSS_INPUTS = 'fieldLoss takes features and targets as constants: to differentiate them, use fieldForward';
 
 function kernelFor(spec: FieldSpec, features: Tensor): FieldKernel | undefined {
   if (gradientDepth() > 1) return undefined;
@@ -42,7 +46,7 @@ export function isTrainedMixed(spec: FieldSpec): boolean {
 /**
  * Evaluates B fields at P points.
  *
- * @param features [P,F], shared by all fields (a constant: no gradient flows to them), or [B,P,F].
+ * @param features [P,F], shared by all fields (a constant: its gradient is an error), or [B,P,F].
  * @returns [B,P,C]. Differentiable, recomputing the activations; for training use `fieldLoss`. Within a gradient of a
  * gradient it is composed of ops on every engine, and differentiable as often as one likes.
  */
@@ -53,19 +57,20 @@ export function fieldForward(spec: FieldSpec, weights: FieldWeights, features: T
   const layerCount = spec.layers.length;
   const perField = features.rank === 3;
   // A fused forward keeps no activations: its gradient computes them again.
-  const op = tf.customGrad((...inputs: unknown[]) => {
-    const save = inputs.pop() as (tensors: Tensor[]) => void;
-    save(inputs as Tensor[]);
-    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
-      const own = asWeights(saved, layerCount);
-      const input = perField ? saved[2 * layerCount] : features;
-      const gradients = kernel.gradients(spec, repeatShared(kernel, own), input, dy as Tensor3D, perField);
-      return [...sumShared(gradients, own), ...(gradients.features ? [gradients.features] : [])];
-    };
-    const own = asWeights(inputs as Tensor[], layerCount);
-    return { value: kernel.forward(spec, repeatShared(kernel, own), features), gradFunc };
-  });
-  return tf.tidy(() => op(...weights.kernels, ...weights.biases, ...(perField ? [features] : []))) as Tensor3D;
+  const op = () =>
+    differentiable([...weights.kernels, ...weights.biases, features], (save) => {
+      save([...weights.kernels, ...weights.biases, features]);
+      const gradients = (dy: Tensor, saved: Tensor[]) => {
+        const own = asWeights(saved, layerCount);
+        const input = saved[2 * layerCount];
+        const found = kernel.gradients(spec, repeatShared(kernel, own), input, dy as Tensor3D, perField);
+        const ofFeatures = found.features ? [found.features] : [];
+        const made = [...sumShared(found, own), ...ofFeatures].map((gradient) => () => gradient);
+        return perField ? made : [...made, noGradient(SHARED_FEATURES)];
+      };
+      return { value: kernel.forward(spec, repeatShared(kernel, weights), features), gradients };
+    });
+  return tf.tidy(op) as Tensor3D;
 }
 
 /**
@@ -92,7 +97,7 @@ export function fieldForwardOnGrid(
 
 /**
  * Mean squared error of B fields against targets, with its gradient with respect to the weights. Features and targets
- * are constants here.
+ * are constants here: their gradients are errors.
  *
  * @param features [P,F], shared by all fields, or [B,P,F].
  * @param targets [B,P,C].
@@ -102,18 +107,24 @@ export function fieldForwardOnGrid(
 export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): Scalar {
   checkShapes(spec, weights, features);
   const kernel = kernelFor(spec, features);
-  if (!kernel) return tf.tidy(() => tf.mean(referenceLoss(spec, weights, features, targets)) as Scalar);
-  const layerCount = spec.layers.length;
-  const op = tf.customGrad((...inputs: unknown[]) => {
-    const save = inputs.pop() as (tensors: Tensor[]) => void;
-    const own = asWeights(inputs as Tensor[], layerCount);
-    const result = kernel.lossAndGradients(spec, repeatShared(kernel, own), features, targets);
-    save(sumShared(result, own));
-    const gradFunc = (dy: Tensor, saved: Tensor[]) =>
-      saved.map((gradient) => (kernel.knownValue(dy) === 1 ? tf.clone(gradient) : tf.mul(gradient, dy)));
-    return { value: tf.mean(result.losses), gradFunc };
-  });
-  return tf.tidy(() => op(...weights.kernels, ...weights.biases)) as Scalar;
+  if (!kernel) {
+    return tf.tidy(() => {
+      const [x, y] = [asConstant(features, LOSS_INPUTS), asConstant(targets, LOSS_INPUTS)];
+      return tf.mean(referenceLoss(spec, weights, x, y)) as Scalar;
+    });
+  }
+  const op = () =>
+    differentiable([...weights.kernels, ...weights.biases, features, targets], (save) => {
+      const result = kernel.lossAndGradients(spec, repeatShared(kernel, weights), features, targets);
+      save(sumShared(result, weights));
+      const gradients = (dy: Tensor, saved: Tensor[]) => {
+        const isOne = kernel.knownValue(dy) === 1;
+        const ofWeights = saved.map((gradient) => () => (isOne ? tf.clone(gradient) : tf.mul(gradient, dy)));
+        return [...ofWeights, noGradient(LOSS_INPUTS), noGradient(LOSS_INPUTS)];
+      };
+      return { value: tf.mean(result.losses), gradients };
+    });
+  return tf.tidy(op) as Scalar;
 }
 
 function asWeights(tensors: readonly Tensor[], layerCount: number): FieldWeights {

@@ -1,6 +1,11 @@
 /** The field operation composed of TensorFlow.js ops: the reference, and what engines without a kernel run. */
 import { type Tensor, type Tensor3D, tf } from '../tf.ts';
+import { differentiable, noGradient } from './differentiable.ts';
 import type { FieldSpec, FieldWeights } from './fieldSpec.ts';
+
+/** Why there is no gradient of features [P,F]. */
+export const SHARED_FEATURES =
+  'features [P,F] of all fields are constants: to differentiate them, give fieldForward those of each field, [B,P,F]';
 
 /** Slope of the leaky rectifier below zero, as in StyleGAN and INR-GAN. */
 export const LEAKY_SLOPE = 0.2;
@@ -8,7 +13,7 @@ export const LEAKY_SLOPE = 0.2;
 /**
  * x·W of B fields. What fields share, activations [1,P,I] or a kernel [1,I,O], is multiplied once and never repeated.
  *
- * Features [P,I] are a constant: no gradient flows to them. Give [B,P,I] to differentiate.
+ * Features [P,I] are a constant: their gradient is an error. Give [B,P,I] to differentiate.
  */
 function product(x: Tensor, kernel: Tensor3D): Tensor3D {
   if (x.rank === 2) return constantProduct(x, kernel);
@@ -21,33 +26,34 @@ function product(x: Tensor, kernel: Tensor3D): Tensor3D {
 
 /** Constant features [P,I] times kernels [B,I,O]. TensorFlow.js has no gradient for operands that a batch shares. */
 function constantProduct(features: Tensor, kernel: Tensor3D): Tensor3D {
-  const shared = tf.expandDims(features, 0) as Tensor3D; // [1,P,I]
-  const op = tf.customGrad((...inputs: unknown[]) => {
-    const [weights, save] = inputs as [Tensor3D, (tensors: Tensor[]) => void];
+  return differentiable([features, kernel], (save) => {
+    const shared = tf.expandDims(features, 0) as Tensor3D; // [1,P,I]
     save([shared]); // a tidy around this may dispose it before the gradient is asked for
     return {
-      value: tf.matMul(shared, weights), // [B,P,O]
-      gradFunc: (dy: Tensor, saved: Tensor[]) => [tf.matMul(saved[0] as Tensor3D, dy as Tensor3D, true, false)], // [B,I,O]
+      value: tf.matMul(shared, kernel), // [B,P,O]
+      gradients: (dy, saved) => [
+        noGradient(SHARED_FEATURES),
+        () => tf.matMul(saved[0] as Tensor3D, dy as Tensor3D, true, false), // [B,I,O]
+      ],
     };
-  });
-  return op(kernel) as Tensor3D;
+  }) as Tensor3D;
 }
 
 /** Activations [1,P,I] times kernels [B,I,O]: the same with a gradient of both. */
 function sharedProduct(x: Tensor3D, kernel: Tensor3D): Tensor3D {
-  const op = tf.customGrad((...inputs: unknown[]) => {
-    const [shared, weights, save] = inputs as [Tensor3D, Tensor3D, (tensors: Tensor[]) => void];
-    save([shared, weights]);
+  return differentiable([x, kernel], (save) => {
+    save([x, kernel]);
     return {
-      value: tf.matMul(shared, weights), // [B,P,O]
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+      value: tf.matMul(x, kernel), // [B,P,O]
+      gradients: (dy, saved) => {
         const [left, right] = saved as Tensor3D[];
-        const ofShared = tf.sum(tf.matMul(dy as Tensor3D, right, false, true), 0, true); // [1,P,I]
-        return [ofShared, sharedProduct(tf.transpose(left, [0, 2, 1]), dy as Tensor3D)]; // [B,I,O]
+        return [
+          () => tf.sum(tf.matMul(dy as Tensor3D, right, false, true), 0, true), // [1,P,I]
+          () => sharedProduct(tf.transpose(left, [0, 2, 1]), dy as Tensor3D), // [B,I,O]
+        ];
       },
     };
-  });
-  return op(x, kernel) as Tensor3D;
+  }) as Tensor3D;
 }
 
 /** [hidden, features]·W as a sum of two products, so that shared features need not be repeated for each field. */

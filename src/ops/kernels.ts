@@ -170,6 +170,14 @@ export interface UpdateOptions {
   guard: Tensor;
 }
 
+/** What rows of a table are updated with: each has had its own number of updates, which `hyperparameters.step` is not. */
+export interface RowUpdateOptions extends UpdateOptions {
+  /** Number of this update of each row, from 1, [B]: sets its bias corrections. */
+  counts: Int32Array;
+  /** Step size and root correction of each row, [B,2]: the same on the device (`rowCorrections`). */
+  corrections: Tensor2D;
+}
+
 /** A fused implementation. Its functions own the state they are given: they may write in place or dispose it. */
 export interface OptimizerKernel {
   adam(state: AdamState, gradient: Tensor, hyperparameters: AdamHyperparameters): AdamState;
@@ -178,7 +186,7 @@ export interface OptimizerKernel {
   /** Both over all parameters at once. */
   updateAll?(parameters: readonly Trained[], options: UpdateOptions): Trained[];
   /** Adam on some rows of a table [N,D]: `rows` [B] int32, gradient [B,D]; the other rows keep values and moments. */
-  updateRows?(table: AdamState, rows: Tensor1D, gradient: Tensor, options: UpdateOptions): AdamState;
+  updateRows?(table: AdamState, rows: Tensor1D, gradient: Tensor, options: RowUpdateOptions): AdamState;
 }
 
 /** round(255·x) of every value, x clamped to [0,1]; undefined where a value is not a number. */

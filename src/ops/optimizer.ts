@@ -1,8 +1,22 @@
 /** Adam and exponential moving averages: one pass over memory where the engine brings one, composed ops elsewhere. */
 import { type Tensor, type Tensor1D, tf } from '../tf.ts';
-import { type AdamHyperparameters, type AdamState, kernelsInUse, type Trained, type UpdateOptions } from './kernels.ts';
+import {
+  type AdamHyperparameters,
+  type AdamState,
+  kernelsInUse,
+  type RowUpdateOptions,
+  type Trained,
+  type UpdateOptions,
+} from './kernels.ts';
 
-export type { AdamHyperparameters, AdamState, OptimizerKernel, Trained, UpdateOptions } from './kernels.ts';
+export type {
+  AdamHyperparameters,
+  AdamState,
+  OptimizerKernel,
+  RowUpdateOptions,
+  Trained,
+  UpdateOptions,
+} from './kernels.ts';
 
 /**
  * One Adam update (Kingma & Ba 2015, algorithm 1, ε outside the root as in PyTorch). Consumes `state`: use only what
@@ -33,36 +47,50 @@ export function updateAll(parameters: readonly Trained[], options: UpdateOptions
  *
  * @param rows [B] int32, each row once.
  * @param gradient [B,D]
+ * @param options with the number of updates of each row: a row that is seen seldom is corrected as one that is young.
  */
-export function updateRows(table: AdamState, rows: Tensor1D, gradient: Tensor, options: UpdateOptions): AdamState {
-  const kernel = kernelsInUse().optimizer;
-  if (kernel?.updateRows) return kernel.updateRows(table, rows, gradient, options);
-  const part = (whole: Tensor) => tf.gather(whole, rows);
-  const { parameter, firstMoment, secondMoment } = table;
-  const gathered = {
-    parameter: part(parameter),
-    firstMoment: part(firstMoment),
-    secondMoment: part(secondMoment),
-  };
-  const updated = adamUpdate(gathered, gradient, options.hyperparameters);
-  const put = (whole: Tensor, rowsOfIt: Tensor): Tensor => {
-    const next = tf.tidy(() => tf.tensorScatterUpdate(whole, tf.expandDims(rows, 1), rowsOfIt));
-    tf.dispose([whole, rowsOfIt]);
-    return next;
-  };
-  return {
-    parameter: put(parameter, updated.parameter),
-    firstMoment: put(firstMoment, updated.firstMoment),
-    secondMoment: put(secondMoment, updated.secondMoment),
-  };
+export function updateRows(table: AdamState, rows: Tensor1D, gradient: Tensor, options: RowUpdateOptions): AdamState {
+  return (kernelsInUse().optimizer?.updateRows ?? referenceUpdateRows)(table, rows, gradient, options);
+}
+
+export function referenceUpdateRows(
+  table: AdamState,
+  rows: Tensor1D,
+  gradient: Tensor,
+  { hyperparameters: { beta1, beta2, epsilon }, corrections }: RowUpdateOptions,
+): AdamState {
+  const [parameter, firstMoment, secondMoment] = tf.tidy(() => {
+    const part = (whole: Tensor) => tf.gather(whole, rows); // [B,D]
+    const [stepSize, rootCorrection] = tf.split(corrections, 2, 1); // [B,1]
+    const m = tf.add(tf.mul(part(table.firstMoment), beta1), tf.mul(gradient, 1 - beta1));
+    const v = tf.add(tf.mul(part(table.secondMoment), beta2), tf.mul(tf.square(gradient), 1 - beta2));
+    const denominator = tf.add(tf.mul(tf.sqrt(v), rootCorrection), epsilon);
+    const moved = tf.sub(part(table.parameter), tf.mul(tf.div(m, denominator), stepSize));
+    const at = tf.expandDims(rows, 1); // [B,1]
+    return [
+      tf.tensorScatterUpdate(table.parameter, at, moved),
+      tf.tensorScatterUpdate(table.firstMoment, at, m),
+      tf.tensorScatterUpdate(table.secondMoment, at, v),
+    ];
+  });
+  tf.dispose([table.parameter, table.firstMoment, table.secondMoment]);
+  return { parameter, firstMoment, secondMoment };
+}
+
+/** Adam's bias corrections of update `step`, from 1: what the first moment, and the second's root, are multiplied with. */
+function biasCorrections({ learningRate, beta1, beta2 }: AdamHyperparameters, step: number): [number, number] {
+  return [learningRate / (1 - beta1 ** step), 1 / Math.sqrt(1 - beta2 ** step)];
+}
+
+/** Step size and root correction of rows that have had their `counts`-th update with this one, [B,2]. */
+export function rowCorrections(hyperparameters: AdamHyperparameters, counts: Int32Array): Float32Array {
+  return Float32Array.from([...counts].flatMap((count) => biasCorrections(hyperparameters, count)));
 }
 
 /** The numbers of an update in the order in which kernels read `UpdateOptions.values`. */
-export function updateValues(
-  { learningRate, beta1, beta2, epsilon, step }: AdamHyperparameters,
-  decay: number,
-): Float32Array {
-  const [stepSize, rootCorrection] = [learningRate / (1 - beta1 ** step), 1 / Math.sqrt(1 - beta2 ** step)];
+export function updateValues(hyperparameters: AdamHyperparameters, decay: number): Float32Array {
+  const { beta1, beta2, epsilon, step } = hyperparameters;
+  const [stepSize, rootCorrection] = biasCorrections(hyperparameters, step);
   return Float32Array.of(stepSize, rootCorrection, beta1, beta2, epsilon, decay, 1 - beta1, 1 - beta2);
 }
 

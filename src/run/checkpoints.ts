@@ -161,6 +161,8 @@ export const STORED_AS = {
   firstMoment: 'adam.m/',
   secondMoment: 'adam.v/',
   average: 'ema/',
+  /** Before a group's name: how often each row of its tables was updated, [N] int32. */
+  rowUpdates: 'adam.n/',
 } as const;
 
 /** The parameters to draw with among a checkpoint's tensors, by name: averages, where there are any. */

@@ -3,7 +3,7 @@ import { RunError } from '../errors.ts';
 import { initialise, type Parameters } from '../models/parameters.ts';
 import type { Objective } from '../objectives/objective.ts';
 import type { AdamState } from '../ops/optimizer.ts';
-import { STORED_AS } from '../run/checkpoints.ts';
+import { type Checkpoint, STORED_AS } from '../run/checkpoints.ts';
 import type { SafeTensors } from '../run/safetensors.ts';
 import { type Tensor, tf } from '../tf.ts';
 
@@ -16,12 +16,15 @@ export interface TrainState {
   moments: Record<string, Pick<AdamState, 'firstMoment' | 'secondMoment'>>;
   /** Exponential moving averages, of the groups that are drawn with them. */
   averages: Parameters;
+  /** Of groups of tables, by group: how often each row was updated, [N]. Sets Adam's bias correction of the row. */
+  rowUpdates: Record<string, Int32Array>;
 }
 
 /** The state before the first step. @param averaged whether averages are kept at all (`train.emaDecay` is above 0). */
 export function initialState({ groups }: Pick<Objective, 'groups'>, seed: number, averaged: boolean): TrainState {
-  const state: TrainState = { step: 0, parameters: {}, moments: {}, averages: {} };
-  for (const [group, { parameters, stream, optimizer, averaged: ownAverages }] of Object.entries(groups)) {
+  const state: TrainState = { step: 0, parameters: {}, moments: {}, averages: {}, rowUpdates: {} };
+  for (const [group, { parameters, stream, optimizer, rows, averaged: ownAverages }] of Object.entries(groups)) {
+    if (rows) state.rowUpdates[group] = new Int32Array(Object.values(parameters)[0].shape[0]);
     for (const [name, parameter] of Object.entries(initialise(parameters, seed, stream))) {
       if (name in state.parameters) throw new Error(`group "${group}" has a parameter "${name}", as another has`);
       state.parameters[name] = parameter;
@@ -41,7 +44,7 @@ export function drawingParameters({ parameters, averages }: TrainState): Paramet
 }
 
 /** The state's tensors as a checkpoint holds them. */
-export async function stateTensors({ parameters, moments, averages }: TrainState): Promise<SafeTensors> {
+export async function stateTensors({ parameters, moments, averages, rowUpdates }: TrainState): Promise<SafeTensors> {
   const tensors: SafeTensors = {};
   const put = async (name: string, tensor: Tensor) => {
     tensors[name] = { dtype: 'F32', shape: tensor.shape, data: (await tensor.data()) as Float32Array };
@@ -53,15 +56,23 @@ export async function stateTensors({ parameters, moments, averages }: TrainState
     await put(STORED_AS.secondMoment + name, moments[name].secondMoment);
   }
   for (const [name, average] of Object.entries(averages)) await put(STORED_AS.average + name, average);
+  for (const [group, counts] of Object.entries(rowUpdates)) {
+    tensors[STORED_AS.rowUpdates + group] = { dtype: 'I32', shape: [counts.length], data: counts.slice() };
+  }
   return tensors;
 }
 
 /**
  * Puts a checkpoint's tensors in place of a fresh state's.
  *
+ * @param imagesPerStep for checkpoints of versions that did not count the updates of rows: each then has had its share.
  * @throws RunError where a tensor is missing or of another shape: the checkpoint belongs to another config.
  */
-export function restoreState(state: TrainState, tensors: SafeTensors, step: number, origin: string): void {
+export function restoreState(
+  state: TrainState,
+  { tensors, step, path: origin }: Pick<Checkpoint, 'tensors' | 'step' | 'path'>,
+  imagesPerStep: number,
+): void {
   const take = (name: string, previous: Tensor): Tensor => {
     const stored = tensors[name];
     if (!stored || stored.shape.join() !== previous.shape.join()) {
@@ -82,6 +93,11 @@ export function restoreState(state: TrainState, tensors: SafeTensors, step: numb
     };
   }
   for (const name of Object.keys(averages)) averages[name] = take(STORED_AS.average + name, averages[name]);
+  for (const [group, counts] of Object.entries(state.rowUpdates)) {
+    const stored = tensors[STORED_AS.rowUpdates + group]?.data as Int32Array | undefined;
+    if (stored) counts.set(stored);
+    else counts.fill(Math.round((step * imagesPerStep) / counts.length));
+  }
   state.step = step;
 }
 

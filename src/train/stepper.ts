@@ -6,7 +6,7 @@ import type { Parameters } from '../models/parameters.ts';
 import type { Batches, InputArray, Objective, Phase } from '../objectives/objective.ts';
 import { alone, type Collective } from '../ops/collective.ts';
 import { type Recorder, type Recording, recorderInUse } from '../ops/recording.ts';
-import { type Tensor, type Tensor1D, tf, tidy } from '../tf.ts';
+import { type Tensor, type Tensor1D, type Tensor2D, tf, tidy } from '../tf.ts';
 import { lossAndGradients, type PhaseResult } from './gradients.ts';
 import type { TrainState } from './state.ts';
 import { packReport, type StepReport, unpackReport } from './stepReport.ts';
@@ -98,7 +98,7 @@ export class Stepper {
     const report = values.then((read) => unpack(step + 1, read));
     report.catch(() => {}); // thrown where it is awaited
     this.underWay.push(report);
-    this.count();
+    this.count(numbers);
   }
 
   private record(
@@ -144,7 +144,7 @@ export class Stepper {
         await this.reduce(result);
         this.apply(phase, result.gradients, result.loss, numbers, tensors);
       }
-      this.count();
+      this.count(numbers);
       if (!before) return [...reports, { step, losses, wasMade: true }];
       const packed = packReport(results, { before, after: Object.values(state.parameters) });
       const values = (await packed.data()) as Float32Array;
@@ -165,9 +165,16 @@ export class Stepper {
     for (const { trains, every = 1 } of phases) {
       for (const name of trains) {
         const group = objective.groups[name];
-        const count = group.rows ? (batches.visitsAfter?.(step) ?? step + 1) : Math.floor(step / every) + 1;
-        numbers[name] = updateNumbers(group, settings, step, count);
-        inputs[NUMBERS_OF + name] = { values: numbers[name].values, shape: [numbers[name].values.length] };
+        const rows =
+          group.rows === undefined
+            ? undefined
+            : { indices: inputs[group.rows].values as Int32Array, updates: state.rowUpdates[name] };
+        numbers[name] = updateNumbers(group, settings, step, Math.floor(step / every) + 1, rows);
+        const { values, rows: ofRows } = numbers[name];
+        inputs[NUMBERS_OF + name] = { values, shape: [values.length] };
+        if (ofRows) {
+          inputs[CORRECTIONS_OF + name] = { values: ofRows.corrections, shape: [ofRows.counts.length, 2] };
+        }
       }
     }
     return { phases, numbers, inputs };
@@ -204,8 +211,12 @@ export class Stepper {
     const { objective, state } = this.options;
     for (const name of phase.trains) {
       const group = objective.groups[name];
-      const rows = group.rows === undefined ? undefined : (tensors[group.rows] as Tensor1D);
-      applyGradients(state, group, gradients, rows, numbers[name], tensors[NUMBERS_OF + name] as Tensor1D, loss);
+      const rows =
+        group.rows === undefined
+          ? undefined
+          : { indices: tensors[group.rows] as Tensor1D, corrections: tensors[CORRECTIONS_OF + name] as Tensor2D };
+      const onDevice = { values: tensors[NUMBERS_OF + name] as Tensor1D, guard: loss, rows };
+      applyGradients(state, group, gradients, numbers[name], onDevice);
     }
   }
 
@@ -214,8 +225,13 @@ export class Stepper {
     return Object.values(this.options.state.parameters).map((parameter) => tf.add(parameter, 0));
   }
 
-  private count(): void {
-    this.options.state.step++;
+  /** Notes that an update was made, or is under way. */
+  private count(numbers: Record<string, UpdateNumbers>): void {
+    const { state } = this.options;
+    for (const [group, { rows }] of Object.entries(numbers)) {
+      for (const row of rows?.indices ?? []) state.rowUpdates[group][row]++;
+    }
+    state.step++;
     this.made++;
   }
 
@@ -224,8 +240,9 @@ export class Stepper {
   }
 }
 
-/** Before a group's name: the input that holds the numbers of its update. */
+/** Before a group's name: the inputs that hold the numbers of its update, and of its rows' corrections. */
 const NUMBERS_OF = 'update.';
+const CORRECTIONS_OF = 'corrections.';
 
 /** Tensors of inputs, by the same names. */
 function toDevice(inputs: Record<string, InputArray>): Record<string, Tensor> {

@@ -57,7 +57,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
       const checkpoint = await checkpoints.load('latest');
       if (checkpoint.warning) say(checkpoint.warning);
       await requireSameRun(checkpoint, experiment, metadata);
-      restoreState(state, checkpoint.tensors, checkpoint.step, checkpoint.path);
+      restoreState(state, checkpoint, batches.size);
       if (state.step >= settings.steps) {
         say(`already trained to step ${state.step} of ${settings.steps}: nothing to do`);
         return { step: state.step, interrupted: false, trainingSeconds: 0 };

@@ -6,11 +6,12 @@ import {
   type AdamHyperparameters,
   type AdamState,
   emaUpdate,
+  rowCorrections,
   updateAll,
   updateRows,
   updateValues,
 } from '../ops/optimizer.ts';
-import { type Tensor, type Tensor1D, tf } from '../tf.ts';
+import { type Tensor, type Tensor1D, type Tensor2D, tf } from '../tf.ts';
 import { scheduleFactor } from './schedule.ts';
 import type { TrainState } from './state.ts';
 
@@ -19,19 +20,38 @@ export type UpdateSettings = Pick<TrainConfig, 'steps' | 'schedule' | 'beta1' | 
 
 /** The numbers that a group's update is made with. */
 export interface UpdateNumbers {
+  /** `step` is the number of this update of the group, from 1: it sets Adam's bias correction. */
   hyperparameters: AdamHyperparameters;
   /** average ← decay·average + (1−decay)·parameter */
   decay: number;
   /** The same as engines read them (`updateValues`). */
   values: Float32Array;
+  /** Of a group of tables: the rows, and the number of this update of each, from 1, with the corrections that it sets. */
+  rows?: { indices: Int32Array; counts: Int32Array; corrections: Float32Array };
+}
+
+/** `UpdateNumbers` on the device, and what they act on. */
+export interface UpdateTensors {
+  values: Tensor1D;
+  /** The loss: where it is not finite, an engine that repeats recorded steps changes nothing. */
+  guard: Tensor;
+  /** Of a group of tables: the rows, int32 [B], and their corrections [B,2]. */
+  rows?: { indices: Tensor1D; corrections: Tensor2D };
 }
 
 /**
  * Numbers of the update that follows `step` updates.
  *
- * @param count number of this update of the group, from 1: sets Adam's bias correction.
+ * @param count number of this update of the group, from 1.
+ * @param rows of a group of tables: the rows that are updated, and how often each row of the tables was before.
  */
-export function updateNumbers(group: Group, settings: UpdateSettings, step: number, count: number): UpdateNumbers {
+export function updateNumbers(
+  group: Group,
+  settings: UpdateSettings,
+  step: number,
+  count: number,
+  rows?: { indices: Int32Array; updates: Int32Array },
+): UpdateNumbers {
   const { schedule, steps, emaDecay } = settings;
   // Early averages forget their random start quickly: decay grows as (1+step)/(10+step), as in TensorFlow's EMA.
   const updates = step + 1;
@@ -43,28 +63,27 @@ export function updateNumbers(group: Group, settings: UpdateSettings, step: numb
     epsilon: group.epsilon ?? settings.epsilon,
     step: count,
   };
-  return { hyperparameters, decay, values: updateValues(hyperparameters, decay) };
+  const numbers = { hyperparameters, decay, values: updateValues(hyperparameters, decay) };
+  if (!rows) return numbers;
+  const counts = rows.indices.map((row) => rows.updates[row] + 1);
+  const corrections = rowCorrections(hyperparameters, counts);
+  return { ...numbers, rows: { indices: rows.indices, counts, corrections } };
 }
 
 /**
  * Updates the parameters of a group in the state, and their averages.
  *
  * @param gradients by name; of a table, those of the rows.
- * @param rows of the tables, where the group is of tables.
- * @param values `numbers.values` on the device.
- * @param guard the loss: where it is not finite, an engine that repeats recorded steps changes nothing.
  */
 export function applyGradients(
   state: TrainState,
   group: Group,
   gradients: Parameters,
-  rows: Tensor1D | undefined,
   numbers: UpdateNumbers,
-  values: Tensor1D,
-  guard: Tensor,
+  { rows, ...tensors }: UpdateTensors,
 ): void {
   const names = Object.keys(group.parameters);
-  const options = { ...numbers, values, guard };
+  const options = { ...numbers, ...tensors };
   if (group.optimizer === 'gd') {
     for (const name of names) {
       state.parameters[name] = descended(state.parameters[name], gradients[name], numbers.hyperparameters.learningRate);
@@ -74,8 +93,9 @@ export function applyGradients(
     }
     return;
   }
-  if (rows) {
-    for (const name of names) put(state, name, updateRows(trained(state, name), rows, gradients[name], options));
+  if (rows && numbers.rows) {
+    const ofRows = { ...options, counts: numbers.rows.counts, corrections: rows.corrections };
+    for (const name of names) put(state, name, updateRows(trained(state, name), rows.indices, gradients[name], ofRows));
   }
   const entries = names.map((name) => ({
     state: trained(state, name),

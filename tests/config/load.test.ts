@@ -56,7 +56,7 @@ describe('loading an experiment', () => {
 
   it('gives the same experiment back from its own YAML', async () => {
     const experiment = await loadExperiment(undefined, ['model.conditioner.kind=lowRank', 'data.limit=5']);
-    expect(parseExperiment(formatExperiment(experiment), 'x')).toEqual(experiment);
+    expect(await parseExperiment(formatExperiment(experiment), 'x')).toEqual(experiment);
   });
 
   it.each([

@@ -57,11 +57,11 @@ beforeAll(async () => {
     },
   });
   const generator = makeGenerator(experiment.model, 0);
-  const latents = tf.tensor2d([0, 1, 2, 3, 4, 5, 6, 7, 8], [NAMES.length, 3]);
-  const parameters = { ...initGenerator(generator, 0, NAMES.length), latents };
-  const opened = { experiment, generator, parameters, training: fullView(SIZE, SIZE), imageNames: NAMES };
-  const latentSpace = { size: 3, of: (images: Tensor1D) => tf.gather(latents, images) };
-  model = { ...opened, latents: latentSpace, step: 1, checkpoint: 'none' };
+  const table = tf.tensor2d([0, 1, 2, 3, 4, 5, 6, 7, 8], [NAMES.length, 3]);
+  const parameters = initGenerator(generator, 0, NAMES.length);
+  const latents = { size: 3, of: (images: Tensor1D) => tf.gather(table, images) };
+  const opened = { experiment, generator, parameters, latents, training: fullView(SIZE, SIZE), imageNames: NAMES };
+  model = { ...opened, step: 1, checkpoint: 'none' };
 });
 afterAll(() => rm(folder, { recursive: true }));
 

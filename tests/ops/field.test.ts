@@ -176,6 +176,32 @@ describe.each(availableEngines)('the field operation on the %s engine', (engine)
     },
   );
 
+  it('refuses gradients of what it takes as constant, instead of leaving them out', () => {
+    const shared = setUp(cases[0]);
+    const { weights, x, y } = shared.tensors();
+    // Weights depend on the input too: without the error the rest of the gradient would pass for the whole.
+    const scaled = (t: Tensor): FieldWeights => ({
+      kernels: weights.kernels.map((kernel) => tf.mul(kernel, t) as Tensor3D),
+      biases: weights.biases,
+    });
+    const gradient = (f: (t: Tensor) => Tensor) => tf.grad((t: Tensor) => tf.sum(f(t)))(tf.scalar(1));
+    const twice = (f: (t: Tensor) => Tensor) => gradient((t) => tf.grad((u: Tensor) => tf.sum(f(u)))(t));
+    for (const take of [gradient, twice]) {
+      const features = (t: Tensor) => tf.mul(x, t);
+      expect(() => take((t) => fieldForward(shared.spec, scaled(t), features(t)))).toThrow('features [P,F]');
+      expect(() => take((t) => fieldLoss(shared.spec, scaled(t), features(t), y))).toThrow('constants');
+      const targets = (t: Tensor) => tf.mul(y, t) as Tensor3D;
+      expect(() => take((t) => fieldLoss(shared.spec, scaled(t), x, targets(t)))).toThrow('fieldLoss takes');
+      const own = setUp(cases[5]);
+      const perField = own.tensors();
+      const ownFeatures = (t: Tensor) => tf.mul(perField.x, t);
+      expect(() => take((t) => fieldLoss(own.spec, perField.weights, ownFeatures(t), perField.y))).toThrow(
+        'fieldLoss takes',
+      );
+      expect(() => take((t) => fieldForward(own.spec, perField.weights, ownFeatures(t)))).not.toThrow();
+    }
+  });
+
   it('gives the same bits twice', async () => {
     const { spec, tensors } = setUp(cases[0]);
     const { weights, x, y } = tensors();

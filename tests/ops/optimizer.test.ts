@@ -1,6 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../src/engine/engine.ts';
-import { type AdamState, adamUpdate, emaUpdate } from '../../src/ops/optimizer.ts';
+import {
+  type AdamState,
+  adamUpdate,
+  emaUpdate,
+  rowCorrections,
+  updateRows,
+  updateValues,
+} from '../../src/ops/optimizer.ts';
 import { Random } from '../../src/random.ts';
 import { tf } from '../../src/tf.ts';
 import { availableEngines } from '../support/engines.ts';
@@ -40,6 +47,65 @@ describe.each(availableEngines)('the optimiser on the %s engine', (engine) => {
       expect(Math.abs(first[i] - m[i])).toBeLessThan(1e-5 * Math.max(1, Math.abs(m[i])));
       expect(Math.abs(second[i] - v[i])).toBeLessThan(1e-5 * Math.max(1, v[i]));
     }
+  });
+
+  it('updates the rows of a table by algorithm 1, each by the number of its own updates, and no other bit', async () => {
+    const [count, width] = [9, 37];
+    const hyper = { learningRate: 0.01, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, step: 1 };
+    const initial = new Random(1, 'latents').normals(count * width);
+    let table: AdamState = {
+      parameter: tf.tensor2d(initial, [count, width]),
+      firstMoment: tf.zeros([count, width]),
+      secondMoment: tf.zeros([count, width]),
+    };
+    const [theta, m, v] = [
+      Float64Array.from(initial),
+      new Float64Array(initial.length),
+      new Float64Array(initial.length),
+    ];
+    const updates = new Int32Array(count);
+    const guard = tf.scalar(1);
+    // Row 8 is never seen, the others differently often.
+    for (const [t, rows] of [
+      [3, 0, 5],
+      [0, 1, 2],
+      [7, 0, 3],
+      [0, 6, 4],
+      [1, 0, 7],
+    ].entries()) {
+      const gradient = new Random(t, 'synthetic').normals(rows.length * width);
+      const counts = Int32Array.from(rows, (row) => updates[row] + 1);
+      const tensors = {
+        values: tf.tensor1d(updateValues(hyper, 0.9)),
+        corrections: tf.tensor2d(rowCorrections(hyper, counts), [rows.length, 2]),
+        rows: tf.tensor1d(rows, 'int32'),
+        gradient: tf.tensor2d(gradient, [rows.length, width]),
+      };
+      const options = { hyperparameters: hyper, decay: 0.9, guard, counts, ...tensors };
+      const before = tf.memory().numTensors;
+      table = updateRows(table, tensors.rows, tensors.gradient, options);
+      expect(tf.memory().numTensors).toBe(before);
+      tf.dispose(Object.values(tensors));
+      rows.forEach((row, r) => {
+        const n = ++updates[row];
+        for (let k = 0; k < width; k++) {
+          const [i, g] = [row * width + k, gradient[r * width + k]];
+          m[i] = hyper.beta1 * m[i] + (1 - hyper.beta1) * g;
+          v[i] = hyper.beta2 * v[i] + (1 - hyper.beta2) * g ** 2;
+          const [mHat, vHat] = [m[i] / (1 - hyper.beta1 ** n), v[i] / (1 - hyper.beta2 ** n)];
+          theta[i] -= (hyper.learningRate * mHat) / (Math.sqrt(vHat) + hyper.epsilon);
+        }
+      });
+    }
+    const [parameter, first, second] = await Promise.all(
+      [table.parameter, table.firstMoment, table.secondMoment].map((tensor) => tensor.data()),
+    );
+    for (let i = 0; i < initial.length; i++) {
+      expect(Math.abs(parameter[i] - theta[i])).toBeLessThan(1e-6);
+      expect(Math.abs(first[i] - m[i])).toBeLessThan(1e-6);
+      expect(Math.abs(second[i] - v[i])).toBeLessThan(1e-6);
+    }
+    expect(parameter.slice(8 * width)).toEqual(initial.slice(8 * width));
   });
 
   it('averages exponentially', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatExperiment, loadExperiment } from '../../src/config/load.ts';
 import type { Experiment } from '../../src/config/schema.ts';
+import { batchIndices } from '../../src/data/batches.ts';
 import type { ImageSet } from '../../src/data/imageSet.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { makeGenerator } from '../../src/models/generator.ts';
@@ -149,8 +150,11 @@ describe.each(availableEngines)('training on the %s engine', (engine) => {
       targets: tf.tensor3d(new Random(2, 'points').uniforms(2 * 5 * 3, 0, 1), [2, 5, 3]),
     };
     const updates = Object.entries(objective.groups).map(([name, group]) => {
-      const numbers = updateNumbers(group, experiment.train, 0, 1);
-      return { name, group, numbers, values: tf.tensor1d(numbers.values) };
+      const rows = group.rows ? { indices: Int32Array.of(4, 1), updates: state.rowUpdates[name] } : undefined;
+      const numbers = updateNumbers(group, experiment.train, 0, 1, rows);
+      const corrections = numbers.rows && tf.tensor2d(numbers.rows.corrections, [2, 2]);
+      const ofRows = corrections && { indices: batch.images, corrections };
+      return { group, numbers, values: tf.tensor1d(numbers.values), rows: ofRows };
     });
     const before = Object.fromEntries(
       await Promise.all(
@@ -162,9 +166,8 @@ describe.each(availableEngines)('training on the %s engine', (engine) => {
     );
     const step = () => {
       const result = lossAndGradients(objective, objective.phases[0], state, batch);
-      for (const { group, numbers, values } of updates) {
-        const rows = group.rows ? batch.images : undefined;
-        applyGradients(state, group, result.gradients, rows, numbers, values, result.loss);
+      for (const { group, numbers, values, rows } of updates) {
+        applyGradients(state, group, result.gradients, numbers, { values, rows, guard: result.loss });
       }
       tf.dispose(result as never);
     };
@@ -239,6 +242,41 @@ describe('training', () => {
     expect(stepsBetweenSamples({ sampleEverySteps: 7 }, 10)).toBe(7);
   });
 
+  it('counts the updates of each latent, whatever the batch, and keeps them in the checkpoint', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const seen = new Int32Array(10);
+    // Batches of 4 leave 2 of 10 images out of each epoch, batches of 3 leave 1.
+    const visit = (from: number, to: number, batch: number) => {
+      for (let step = from; step < to; step++) for (const image of batchIndices(0, step, batch, 10)) seen[image]++;
+    };
+    const countsOf = async (path: string) =>
+      (await new CheckpointStore(join(path, 'checkpoints')).load('latest')).tensors['adam.n/latents'].data;
+    const { path } = await start(experiment, blobs(10));
+    visit(0, 12, 4);
+    expect(await countsOf(path)).toEqual(seen);
+    expect(new Set(seen).size).toBeGreaterThan(1);
+    await start(await loadExperiment(undefined, [...small, 'train.batch=3', 'train.steps=20']), blobs(10), {
+      resume: path,
+    });
+    visit(12, 20, 3);
+    expect(await countsOf(path)).toEqual(seen);
+  });
+
+  it('goes on from checkpoints that counted no updates, as if each latent had had its share', async () => {
+    const experiment = await loadExperiment(undefined, small);
+    const { path } = await start(experiment, blobs(10));
+    const store = new CheckpointStore(join(path, 'checkpoints'));
+    const { tensors, metadata, step } = await store.load('latest');
+    const { 'adam.n/latents': _, ...older } = tensors;
+    await store.save(step, older, metadata);
+    const longer = await loadExperiment(undefined, [...small, 'train.steps=13']);
+    const { summary } = await start(longer, blobs(10), { resume: path });
+    expect(summary.step).toBe(13);
+    const counts = (await store.load('latest')).tensors['adam.n/latents'].data as Int32Array;
+    const last = batchIndices(0, 12, 4, 10);
+    expect([...counts]).toEqual(Array.from({ length: 10 }, (_, i) => 5 + Number(last.includes(i)))); // 12·4/10
+  });
+
   it('refuses a checkpoint of another config or of other images', async () => {
     const experiment = await loadExperiment(undefined, small);
     const { path } = await start(experiment, blobs(10));
@@ -246,6 +284,8 @@ describe('training', () => {
     await expect(start(wider, blobs(10), { resume: path })).rejects.toThrow('trained with model.field.width 8, now 9');
     const reseeded = await loadExperiment(undefined, [...small, 'seed=5', 'train.steps=20']);
     await expect(start(reseeded, blobs(10), { resume: path })).rejects.toThrow('trained with seed 0, now 5');
+    const noisy = await loadExperiment(undefined, [...small, 'data.noise=0.1', 'train.steps=20']);
+    await expect(start(noisy, blobs(10), { resume: path })).rejects.toThrow('trained with data.noise 0, now 0.1');
     const longer = await loadExperiment(undefined, [...small, 'train.steps=20']);
     const swapped = { ...blobs(10), pixels: blobs(10).pixels.map((value) => 255 - value) };
     await expect(start(longer, swapped, { resume: path })).rejects.toThrow('trained on other images');

@@ -39,6 +39,33 @@ export function createOptimizerKernel(addon: Addon, backend: NativeBackend): Opt
       return { parameter, firstMoment, secondMoment };
     },
 
+    updateRows(table, rows, gradient, { hyperparameters, counts }) {
+      const state = [table.parameter, table.firstMoment, table.secondMoment].map(makeWritable);
+      const { learningRate, beta1, beta2, epsilon } = hyperparameters;
+      const indices = backend.integers(rows);
+      const width = gradient.size / indices.length;
+      const rowOf = (values: Float32Array, row: number) => values.subarray(row * width, (row + 1) * width);
+      const [parameters, firstMoments, secondMoments] = state.map((tensor) => backend.floats(tensor));
+      const gradients = backend.floats(gradient);
+      profile('adam', () => {
+        indices.forEach((row, i) => {
+          addon.adam(
+            rowOf(parameters, row),
+            rowOf(firstMoments, row),
+            rowOf(secondMoments, row),
+            rowOf(gradients, i),
+            learningRate / (1 - beta1 ** counts[i]),
+            beta1,
+            beta2,
+            epsilon,
+            1 / Math.sqrt(1 - beta2 ** counts[i]),
+          );
+        });
+      });
+      const [parameter, firstMoment, secondMoment] = state;
+      return { parameter, firstMoment, secondMoment };
+    },
+
     ema(average, value, decay) {
       const next = makeWritable(average);
       profile('ema', () => addon.ema(backend.floats(next), backend.floats(value), decay));

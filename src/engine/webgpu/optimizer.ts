@@ -3,7 +3,7 @@
  * on, as do their moments, their averages and, gathered there, their gradients.
  */
 
-import type { AdamState, OptimizerKernel, Trained, UpdateOptions } from '../../ops/kernels.ts';
+import type { AdamState, OptimizerKernel, RowUpdateOptions, Trained, UpdateOptions } from '../../ops/kernels.ts';
 import { referenceAdam, referenceEma } from '../../ops/optimizer.ts';
 import { type Tensor, type TensorInfo, tf } from '../../tf.ts';
 import { type Arena, arenaLayout, gatherKernels, moveToArena } from './arena.ts';
@@ -54,27 +54,29 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 const updateRowsKernel: GpuKernel = {
   name: 'adam on rows',
-  bindings: ['uniform', 'read', 'read', 'read', 'read', 'write', 'write', 'write'],
+  bindings: ['uniform', 'read', 'read', 'read', 'read', 'read', 'write', 'write', 'write'],
   code: `${ADAM}
 struct Shape { rows: u32, width: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> values: Values;
 @group(0) @binding(2) var<storage, read> loss: f32;
 @group(0) @binding(3) var<storage, read> rows: array<i32>;
-@group(0) @binding(4) var<storage, read> gradient: array<f32>;
-@group(0) @binding(5) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(6) var<storage, read_write> firstMoments: array<f32>;
-@group(0) @binding(7) var<storage, read_write> secondMoments: array<f32>;
+@group(0) @binding(4) var<storage, read> corrections: array<vec2f>;
+@group(0) @binding(5) var<storage, read> gradient: array<f32>;
+@group(0) @binding(6) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(7) var<storage, read_write> firstMoments: array<f32>;
+@group(0) @binding(8) var<storage, read_write> secondMoments: array<f32>;
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= shape.rows * shape.width || !finite(loss)) { return; }
-  let i = u32(rows[id.x / shape.width]) * shape.width + id.x % shape.width;
+  let row = id.x / shape.width;
+  let i = u32(rows[row]) * shape.width + id.x % shape.width;
   let g = gradient[id.x];
   let m = values.beta1 * firstMoments[i] + values.rest1 * g;
   let v = values.beta2 * secondMoments[i] + values.rest2 * g * g;
   firstMoments[i] = m;
   secondMoments[i] = v;
-  parameters[i] -= values.stepSize * m / (sqrt(v) * values.rootCorrection + values.epsilon);
+  parameters[i] -= corrections[row].x * m / (sqrt(v) * corrections[row].y + values.epsilon);
 }`,
 };
 
@@ -200,7 +202,7 @@ export function createOptimizerKernel(backend: WebgpuBackend, settings: { mostVa
       return result;
     },
 
-    updateRows(table, rows, gradient, { values, guard }: UpdateOptions): AdamState {
+    updateRows(table, rows, gradient, { values, guard, corrections }: RowUpdateOptions): AdamState {
       const parts = [
         makeExclusive(table.parameter),
         makeExclusive(table.firstMoment),
@@ -208,7 +210,7 @@ export function createOptimizerKernel(backend: WebgpuBackend, settings: { mostVa
       ];
       const [count, width] = gradient.shape as [number, number];
       const shape = backend.uniforms(Uint32Array.of(count, width, 0, 0).buffer);
-      const bound: TensorInfo[] = [values, guard, rows, gradient, ...parts];
+      const bound: TensorInfo[] = [values, guard, rows, corrections, gradient, ...parts];
       backend.run(updateRowsKernel, [shape, ...bound], [Math.ceil((count * width) / 64)]);
       const [parameter, firstMoment, secondMoment] = parts;
       return { parameter, firstMoment, secondMoment };

@@ -1,5 +1,4 @@
-import { Random } from '../../random.ts';
-import type { Prior } from './prior.ts';
+import { type Prior, randomOfDraw } from './prior.ts';
 
 /**
  * A Gaussian fitted to all latents, as GLO does (Bojanowski et al. 2018, §2.3). Varied, and often far from any image.
@@ -31,7 +30,7 @@ export const gaussian = {
   sample({ mean, factor }, dimensions, { seed, count, temperature }) {
     const latents = new Float32Array(count * dimensions);
     for (let n = 0; n < count; n++) {
-      const noise = new Random(seed, 'sample', n).normals(dimensions, temperature);
+      const noise = randomOfDraw(seed, n).normals(dimensions, temperature);
       for (let i = 0; i < dimensions; i++) {
         let value = mean[i];
         for (let j = 0; j <= i; j++) value += factor[i * dimensions + j] * noise[j];

@@ -1,6 +1,5 @@
 import { UsageError } from '../../errors.ts';
-import { Random } from '../../random.ts';
-import type { Prior } from './prior.ts';
+import { type Prior, randomOfDraw } from './prior.ts';
 
 /** Neighbours that a latent may be joined with. */
 const NEIGHBOURS = 6;
@@ -23,7 +22,7 @@ export const neighbours = {
     const total = latents.length / dimensions;
     const samples = new Float32Array(count * dimensions);
     for (let n = 0; n < count; n++) {
-      const random = new Random(seed, 'sample', n);
+      const random = randomOfDraw(seed, n);
       const from = random.integer(total);
       const nearest = nearestTo(latents as Float32Array, dimensions, from, NEIGHBOURS);
       const to = nearest[random.integer(nearest.length)];

@@ -1,5 +1,7 @@
 /** The contract of priors: where new latents come from, once a model is trained. */
 
+import { Random } from '../../random.ts';
+
 /** What was fitted, by name: data, so that it can be stored. */
 export type FittedPrior = Record<string, Float32Array | Float64Array>;
 
@@ -8,6 +10,11 @@ export interface PriorDraws {
   count: number;
   /** Scales the deviation from what is likeliest: below 1, likelier and less varied. */
   temperature: number;
+}
+
+/** The generator of draw n of a seed, the same whatever else is drawn. */
+export function randomOfDraw(seed: number, n: number): Random {
+  return new Random(seed, 'sample', n);
 }
 
 /** What `--prior` names. */

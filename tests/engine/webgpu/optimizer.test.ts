@@ -4,8 +4,10 @@ import type { WebgpuBackend } from '../../../src/engine/webgpu/backend.ts';
 import { createOptimizerKernel } from '../../../src/engine/webgpu/optimizer.ts';
 import {
   type AdamState,
+  type RowUpdateOptions,
   referenceAdam,
   referenceEma,
+  rowCorrections,
   type Trained,
   type UpdateOptions,
   updateAll,
@@ -197,40 +199,49 @@ describe.skipIf(!availableEngines.includes('webgpu'))('updates of the webgpu eng
     const gradientAt = (step: number) => tf.tensor2d(normals(50 + step, rows.length * width), [rows.length, width]);
     const values = (state: AdamState) => valuesOf([{ state }]);
     const indices = () => tf.tensor1d(rows, 'int32') as Tensor1D;
+    /** As if the rows had had 0, 1, 2 and 3 updates before the first. */
+    const rowOptionsAt = (step: number, loss?: number): RowUpdateOptions => {
+      const options = optionsAt(step, loss);
+      const counts = Int32Array.from(rows, (_, i) => step + i);
+      const corrections = tf.tensor2d(rowCorrections(options.hyperparameters, counts), [rows.length, 2]);
+      return { ...options, counts, corrections };
+    };
 
     it('follow the reference on them, and leave every other bit', async () => {
       let state = table();
       const before = await values(state);
       const gathered = (whole: Tensor) => tf.gather(whole, indices());
       const { parameter, firstMoment, secondMoment } = table();
-      let expected = {
-        parameter: gathered(parameter),
-        firstMoment: gathered(firstMoment),
-        secondMoment: gathered(secondMoment),
-      };
+      const row = (whole: Tensor, i: number) => tf.slice(whole, [i, 0], [1, width]);
+      const [p, m, v] = [parameter, firstMoment, secondMoment].map(gathered);
+      let expected = rows.map((_, i) => ({ parameter: row(p, i), firstMoment: row(m, i), secondMoment: row(v, i) }));
       for (let step = 1; step <= 3; step++) {
-        const options = optionsAt(step);
+        const options = rowOptionsAt(step);
         state = updateRows(state, indices(), gradientAt(step), options);
-        expected = referenceAdam(expected, gradientAt(step), options.hyperparameters);
+        const { hyperparameters } = options;
+        expected = expected.map((ofRow, i) =>
+          referenceAdam(ofRow, row(gradientAt(step), i), { ...hyperparameters, step: step + i }),
+        );
       }
       const after = await values(state);
-      const wanted = await values(expected);
+      const wanted = await Promise.all(expected.map(values));
       after.forEach((whole, part) => {
-        const ofRows = rows.flatMap((row) => [...whole.subarray(row * width, (row + 1) * width)]);
-        expectClose([Float32Array.from(ofRows)], [wanted[part]]);
-        for (let row = 0; row < count; row++) {
-          if (rows.includes(row)) continue;
-          const span = [row * width, (row + 1) * width];
+        rows.forEach((at, i) => {
+          expectClose([whole.slice(at * width, (at + 1) * width)], [wanted[i][part]]);
+        });
+        for (let other = 0; other < count; other++) {
+          if (rows.includes(other)) continue;
+          const span = [other * width, (other + 1) * width];
           expect(whole.subarray(...span)).toEqual(before[part].subarray(...span));
         }
       });
     });
 
     it('change nothing where the loss is not finite', async () => {
-      const state = updateRows(table(), indices(), gradientAt(1), optionsAt(1));
+      const state = updateRows(table(), indices(), gradientAt(1), rowOptionsAt(1));
       const before = await values(state);
       for (const loss of [Number.NaN, Number.POSITIVE_INFINITY]) {
-        const after = updateRows(state, indices(), gradientAt(2), optionsAt(2, loss));
+        const after = updateRows(state, indices(), gradientAt(2), rowOptionsAt(2, loss));
         expect(await values(after)).toEqual(before);
       }
     });
@@ -239,7 +250,7 @@ describe.skipIf(!availableEngines.includes('webgpu'))('updates of the webgpu eng
       const state = table();
       const clone = tf.clone(state.parameter);
       const before = (await clone.data()).slice();
-      const after = updateRows(state, indices(), gradientAt(1), optionsAt(1));
+      const after = updateRows(state, indices(), gradientAt(1), rowOptionsAt(1));
       expect(await clone.data()).toEqual(before);
       expect(await after.parameter.data()).not.toEqual(before);
     });
@@ -249,7 +260,7 @@ describe.skipIf(!availableEngines.includes('webgpu'))('updates of the webgpu eng
         let [state, other] = [table(), fresh([70], true)[0]];
         let average = tf.add(state.parameter, 0);
         for (let step = 1; step <= 3; step++) {
-          state = updateRows(state, indices(), gradientAt(step), optionsAt(step));
+          state = updateRows(state, indices(), gradientAt(step), rowOptionsAt(step));
           const trained = [{ state, average }, other];
           const gradients = [undefined, vector(step, 70)];
           const options = optionsAt(step);

@@ -56,10 +56,11 @@ async function open(settings: string[]) {
   return { state, stepper, newStepper, end };
 }
 
-const valuesOf = async (state: TrainState) =>
-  Object.fromEntries(
-    Object.entries(await stateTensors(state)).map(([name, { data }]) => [name, [...(data as Float32Array)]]),
-  );
+/** What lies on the device: updates are counted here when they are set off, before their losses are known. */
+const valuesOf = async (state: TrainState) => {
+  const tensors = Object.entries(await stateTensors(state)).filter(([name]) => !name.startsWith('adam.n/'));
+  return Object.fromEntries(tensors.map(([name, { data }]) => [name, [...(data as Float32Array)]]));
+};
 
 /** So many steps, each computed as it is written: the first of a stepper of its own. */
 async function asWritten(settings: string[], steps: number) {
