@@ -1,4 +1,6 @@
-/** From `data` in a config to decoded images: opens the source, reuses the packed cache or decodes and writes it. */
+/**
+ * Loads the images that `data` in a config names: opens the source, reuses the packed cache or decodes and writes it.
+ */
 import { createHash } from 'node:crypto';
 import { DECODER_VERSIONS, type Transform } from './decodeImage.ts';
 import { type DecodedSet, decodeByName, decodeSelection, type Progress } from './decodeSet.ts';

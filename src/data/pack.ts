@@ -17,7 +17,7 @@ const READ_BYTES = 2 ** 26;
 
 interface PackHeader {
   digest: string;
-  /** Of the pixel file. */
+  /** Checksum of the pixel file. */
   crc32: number;
   set: Omit<ImageSet, 'pixels' | 'nativeScale'> & { nativeScale: number | 'Infinity' };
 }

@@ -10,7 +10,7 @@ import { makeScale, type Scale, type ScaleKind } from './scale.ts';
 export const PALETTE: readonly string[] = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7f7f7f'];
 
 export interface Axis {
-  /** With the unit: `SNR (dB)`. */
+  /** What the axis shows, with the unit: `SNR (dB)`. */
   label: string;
   scale?: ScaleKind;
   /** Fixes the ends; what lies beyond is cut off. */
@@ -38,7 +38,7 @@ export interface LinePlot {
   series: readonly Series[];
   /** Labelled lines across the plot: a Nyquist frequency, a noise floor. */
   guides?: readonly { axis: 'x' | 'y'; at: number; label: string }[];
-  /** In CSS pixels; as an image in a page the plot scales to the room it has. */
+  /** Size in CSS pixels; as an image in a page the plot scales to the room it has. */
   width?: number;
   height?: number;
 }

@@ -66,7 +66,10 @@ export interface DensityCoverage {
   densities: Float64Array;
   /** 1 or 0 per reference image; coverage is their mean. */
   covered: Float64Array;
-  /** With jackknife intervals over both sets; NaN below 3 generated or k + 2 reference images, or where nothing varies. */
+  /**
+   * Both with jackknife intervals over both sets; NaN below 3 generated or k + 2 reference images, or where nothing
+   * varies.
+   */
   density: Estimate;
   coverage: Estimate;
   /** Balls of radius 0, around images with k copies or more. */

@@ -6,11 +6,13 @@ import type { Interval } from './signal/jackknife.ts';
 /** What metrics declare: each number by its key, with its metric's name. */
 export type Declarations = ReadonlyMap<string, About & { metric: string }>;
 
+/** What a metric declares: its `numbers`, or else the one that has its own name. */
 export function declarationsOf(metric: Pick<Metric<never>, 'name' | 'about' | 'numbers'>): Declarations {
   const { source: _source, protocol: _protocol, ...about } = metric.about;
   return declare(metric.name, metric.numbers ?? { [metric.name]: about });
 }
 
+/** Numbers, by key, as those of the metric of that name. */
 export function declare(metric: string, numbers: Numbers): Declarations {
   return new Map(Object.entries(numbers).map(([key, about]) => [key, { ...about, metric }]));
 }

@@ -15,7 +15,7 @@ export interface Gaussian {
   covariance: Float64Array;
 }
 
-/** Of [count, d] vectors, row by row. */
+/** The moments of [count, d] vectors, row by row. */
 export function momentsOf(rows: ArrayLike<number>, dimensions: number): Moments {
   const count = rows.length / dimensions;
   if (!Number.isInteger(count) || count < 1) throw new RangeError(`${rows.length} numbers as vectors of ${dimensions}`);
@@ -74,7 +74,7 @@ function addOuter(a: Float64Array, b: Float64Array, sign: 1 | -1, v: Float64Arra
   return sum;
 }
 
-/** With the covariance divided by N−1. */
+/** The Gaussian with these moments, its covariance divided by N−1. */
 export function gaussianOf({ count, mean, scatter }: Moments): Gaussian {
   if (count < 2) throw new RangeError(`a covariance needs 2 vectors, got ${count}`);
   const d = mean.length;

@@ -26,7 +26,7 @@ export const kid: Metric = {
 
 export interface KernelDistance {
   value: number;
-  /** By the jackknife over images of both sides. NaN for fewer than 3 images a side. */
+  /** 95 % interval by the jackknife over images of both sides. NaN for fewer than 3 images a side. */
   interval: Interval;
 }
 

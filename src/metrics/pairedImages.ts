@@ -68,7 +68,7 @@ export class PairedImages {
   /** Empty where the window of SSIM does not fit the images. */
   readonly ssims: number[] = [];
   private readonly partitions: readonly BandPartition[];
-  /** Of each image and partition, [4, bands]. */
+  /** Energies of each image and partition, [4, bands] each, one after the other. */
   private readonly rows: number[] = [];
 
   constructor(width: number, height: number, channels = 3) {

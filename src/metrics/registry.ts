@@ -14,7 +14,7 @@ const BUILT_IN = { spectrum, fwd, swd, kid, coverage, diversity } satisfies Reco
 
 export const METRICS = new Registry<Metric>('metric', BUILT_IN);
 
-/** In the order in which they are measured. */
+/** Names of all metrics, in the order in which they are measured. */
 export function metricNames(): string[] {
   return METRICS.names();
 }

@@ -7,7 +7,7 @@ export type BandEntry = Band & Record<string, number | string>;
 
 /** What a number is, for those who read it. */
 export interface About {
-  /** As tables head it: `FWD`. */
+  /** What heads it in tables: `FWD`. */
   label: string;
   unit?: string;
   /** Which direction is better; left out where neither is: of a slope, of a floor. */
@@ -58,7 +58,7 @@ export interface EvaluationResult {
   rings?: BandEntry[];
   /** What was left out or done otherwise than usual, and why. */
   notes?: string[];
-  /** Of single images, by name. */
+  /** Numbers of single images, each with the image's name. */
   images?: Record<string, number | string>[];
 }
 

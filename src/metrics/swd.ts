@@ -69,7 +69,7 @@ function measureSlices({ generated, reference }: ImageSets, random: Draws): Meas
   const each = [...distances, meanDistance(distances)];
   const levels = own.map(({ width, height }) => String(Math.min(width, height)));
   const channels = channelsOf(generated);
-  /** Of each level, then their mean. */
+  /** Names the numbers of each level, then their mean. */
   const named = (key: string, count: number, numbers: readonly Omit<Found, 'key' | 'protocol'>[]): Found[] =>
     numbers.map((number, l) =>
       l < levels.length

@@ -26,6 +26,7 @@ interface Crop {
   height: number;
 }
 
+/** The centre of an image that packets of a level cover. @throws RangeError where not one fits. */
 export function packetCrop(width: number, height: number, level: number): Crop {
   const whole = (length: number) => length - (length % 2 ** level);
   const [w, h] = [whole(width), whole(height)];

@@ -76,7 +76,7 @@ export interface SampleOptions {
   count: number;
   /** Name of the prior that they are drawn from; see `src/models/priors`. */
   prior?: string;
-  /** Of priors that know it: below 1, likelier and less varied. */
+  /** Only some priors know it: below 1, images are likelier and less varied. */
   temperature?: number;
 }
 

@@ -160,7 +160,7 @@ async function evaluateRows(
   try {
     if (!toBytes) return (await output.data()) as Float32Array;
     const bytes = await toBytes(output);
-    if (!bytes) throw notFinite();
+    if (!bytes) throw notFiniteError();
     return bytes;
   } finally {
     output.dispose();
@@ -173,11 +173,11 @@ function attenuateForView(encoding: Encoding, view: View, training: View): Encod
 }
 
 function quantise(colour: number): number {
-  if (Number.isNaN(colour)) throw notFinite();
+  if (Number.isNaN(colour)) throw notFiniteError();
   return Math.round(255 * Math.min(1, Math.max(0, colour)));
 }
 
-const notFinite = () => new RunError('the field gives NaN: its weights or its latent are not finite');
+const notFiniteError = () => new RunError('the field gives NaN: its weights or its latent are not finite');
 
 /** Columns [column, column+width) and rows [row, row+height) of a view. */
 function partOf(view: View, column: number, row: number, width: number, height: number): View {

@@ -12,10 +12,11 @@ export interface CheckpointMetadata extends Record<string, string> {
   config: string;
   names: string;
   images: string;
-  /** Of plugins: SHA-256 of each file, by path, as JSON. */
+  /** SHA-256 of each plugin's file, by path, as JSON. */
   plugins: string;
 }
 
+/** What a checkpoint of this experiment on these images is to say of itself. */
 export async function checkpointMetadata(experiment: Experiment, images: ImageSet): Promise<CheckpointMetadata> {
   const { plugins = [] } = experiment;
   const digests = await Promise.all(plugins.map(async (path) => [path, await pluginDigest(path, experiment.name)]));

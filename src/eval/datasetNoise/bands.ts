@@ -101,14 +101,14 @@ export interface DatasetNoiseProtocol {
   images: number;
   /** Standard deviation of the noise. */
   sigma: number;
-  /** Of both runs. */
+  /** Training steps of both runs. */
   step: number;
   seed: number;
   width: number;
   height: number;
 }
 
-/** As an evaluation. */
+/** The statistics as `dataset_noise.json` holds them. */
 export function datasetNoiseResult(
   { bands, rings }: DatasetNoiseBands,
   { images, sigma, step, seed, width, height }: DatasetNoiseProtocol,

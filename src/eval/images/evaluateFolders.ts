@@ -23,9 +23,9 @@ export interface FolderComparison {
   paired: boolean;
   /** `N` or `WIDTHxHEIGHT` that all images are brought to (default: the size that they all have). */
   size?: string;
-  /** Of sets, by name and commas (default: all that are known). */
+  /** Names of metrics of sets, separated by commas (default: all that are known). */
   metrics?: string;
-  /** Of resampling, patches and pairs. */
+  /** Seeds resampling, patches and pairs. */
   seed: number;
   /** The JSON file to write. */
   out: string;

@@ -16,11 +16,11 @@ const CHANNELS = 3;
 
 export interface WienerBaseline {
   sigma: number;
-  /** Of the filter that knows the power of every mode. */
+  /** PSNR of the filter that knows the power of every mode. */
   psnrDb: number;
-  /** Of the filter that knows the mean power of every ring only: what an isotropic filter can do. */
+  /** PSNR of the filter that knows the mean power of every ring only: what an isotropic filter can do. */
   isotropicPsnrDb: number;
-  /** Of the former, per octave. */
+  /** T, C and G of the filter that knows every mode, per octave. */
   bands: (Band & FilterResponse)[];
   /** ρ×, in cycles per pixel; NaN where noise never exceeds the signal. */
   crossingCyclesPerPixel: number;

@@ -30,7 +30,7 @@ export interface NoiseStudyOptions {
   optimizer: Optimizer;
   /** Single pixels disturbed, one fit each. */
   impulses: number;
-  /** Of the disturbance. */
+  /** What is added to each channel of a disturbed pixel. */
   impulseAmplitude: number;
   onProgress?(done: number, total: number): void;
 }

@@ -13,7 +13,7 @@ export interface NoiseAtStep {
   /** Means over draws of the PSNR against the clean and against the noisy image, of unclamped values. */
   psnrCleanDb: number;
   psnrNoisyDb: number;
-  /** The same of each draw. */
+  /** The same PSNRs, of each draw. */
   psnrCleanDbOfDraws: number[];
   psnrNoisyDbOfDraws: number[];
   bands: BandNoiseWithIntervals[];
@@ -24,9 +24,9 @@ export interface LevelStudy {
   trajectory: NoiseAtStep[];
   /** At the last step. */
   rings: BandNoiseWithIntervals[];
-  /** Of the whole fit at the last step, per channel. */
+  /** Degrees of freedom of the whole fit at the last step, per channel. */
   degreesOfFreedom: Estimate;
-  /** Of the first draw at the last step, [H,W,3]. */
+  /** Fit of the first draw at the last step, [H,W,3]. */
   lastFit: Float32Array;
 }
 

@@ -56,7 +56,10 @@ export async function writeNoiseStudy(
 /** By how much differences from the clean image are magnified. */
 const MAGNIFICATION = 4;
 
-/** Of every encoding at the middle noise level: the fit, and its difference from the clean image in the upper bands. */
+/**
+ * Pictures for every encoding at the middle noise level: the fit, and its difference from the clean image in the upper
+ * bands.
+ */
 export async function differencePictures({ image, studies }: NoiseStudyData): Promise<DifferencePictures[]> {
   return Promise.all(
     studies.map(async ({ encoding, levels }) => {

@@ -9,7 +9,7 @@ import { type Tensor, type Tensor2D, type Tensor3D, tf, tidy } from '../../tf.ts
 
 /** How far each kind of perturbation goes. */
 export interface PerturbationSizes {
-  /** Of latents and weights, relative. */
+  /** Sizes of latent and weight perturbations, relative. */
   sizes: readonly number[];
   /** Standard deviations of coordinate jitter, in pixels. */
   jitters: readonly number[];

@@ -17,7 +17,7 @@ export interface Perturbation {
 }
 
 export interface PerturbStudy {
-  /** Of the checkpoint that was disturbed. */
+  /** Step of the checkpoint that was disturbed. */
   step: number;
   images: number;
   /** Random disturbances of each image. */

@@ -12,7 +12,7 @@ import type { DifferencesData, LabelledPicture } from './data.ts';
 const OCTAVES = 4;
 /** Reconstructions shown in a report. */
 const IMAGES = 4;
-/** Of what reconstructions get wrong. */
+/** By how much differences of reconstructions are magnified. */
 const MAGNIFICATION = 4;
 
 interface Size {

@@ -11,7 +11,7 @@ import type { SampleSpectraData } from './spectra.ts';
 export type Png = Uint8Array;
 
 export interface ReportData {
-  /** Of the run; the page's title. */
+  /** Name of the run, and title of the page. */
   name: string;
   /** One or two sentences under the title: what was trained on what. */
   summary?: string;
@@ -26,13 +26,13 @@ export interface ReportData {
   /** Strips of frames, each from one latent to another. */
   interpolations?: readonly (readonly Png[])[];
   resolutions?: ResolutionsData;
-  /** Of training: lines, or a heatmap. */
+  /** Curves of training: lines, or a heatmap. */
   curves?: readonly { plot: LinePlot | Heatmap; caption?: string }[];
   fidelity?: FidelityData;
   sampleSpectra?: SampleSpectraData;
-  /** From `eval/perturb.json`. */
+  /** What `eval/perturb.json` holds. */
   perturbations?: EvaluationResult;
-  /** From `eval/dataset_noise.json`, of a run on noisy images. */
+  /** What `eval/dataset_noise.json` holds, where the run is on noisy images. */
   datasetNoise?: EvaluationResult;
   /** Files that were not used. */
   skipped?: readonly { name: string; reason: string }[];
@@ -71,9 +71,9 @@ export interface FidelityAtScale {
   width: number;
   height: number;
   images: number;
-  /** From `PairedSpectrum.fidelity` of octaves and of rings. */
+  /** Octaves, as `PairedSpectrum.fidelity` gives them. */
   bands: readonly BandFidelity[];
-  /** With intervals, from `PairedImages`. */
+  /** Rings with intervals, as `PairedImages` gives them. */
   rings: readonly BandFidelityInterval[];
 }
 

@@ -4,7 +4,7 @@ import { formatNumber } from '../../figures/scale.ts';
 import type { BandEntry, EvaluationResult } from '../../metrics/result.ts';
 import { column, responsivePlot, ringMiddle } from './plots.ts';
 
-/** From `eval/dataset_noise.json`. */
+/** The section about noise in the training images, from `eval/dataset_noise.json`. */
 export function datasetNoiseSection({ bands = [], rings = [], protocol }: EvaluationResult): Markup {
   const shown = rings.filter(({ kind }) => kind === 'ring');
   const x = shown.map(ringMiddle);

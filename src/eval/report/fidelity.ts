@@ -6,6 +6,7 @@ import type { BandFidelity } from '../../metrics/pairedSpectrum.ts';
 import type { FidelityAtScale, FidelityData } from './data.ts';
 import { frequencyAxis, responsivePlot, ringMiddle } from './plots.ts';
 
+/** Plots of SNR and transfer over rings, and the table of octaves. */
 export function fidelitySection({ scales, trainingNyquist }: FidelityData): Markup {
   const beyond = scales.some(({ scale }) => scale > 1);
   return html`<section>

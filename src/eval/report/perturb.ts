@@ -8,7 +8,7 @@ import { column } from './plots.ts';
 const LAYER = /^weights-layer-(\d+)$/;
 
 interface Figure {
-  /** Of the entries' `perturbation`. */
+  /** Matches the `perturbation` of the entries that the figure shows. */
   kind: RegExp;
   title: string;
   label: (kind: string, size: number) => string;
@@ -56,7 +56,7 @@ const FIGURES: Figure[] = [
   },
 ];
 
-/** From `eval/perturb.json`. */
+/** The section about disturbances, from `eval/perturb.json`. */
 export function perturbSection({ bands = [], protocol }: EvaluationResult): Markup {
   const octaves = bands.filter(({ kind }) => kind === 'octave');
   const figures = FIGURES.map((figure) => ({

@@ -6,6 +6,7 @@ import type { DifferencesData, LabelledPicture, Png, ReconstructionsData, Resolu
 /** Where a window lies in the units of the SVG that shows it: the image is this wide. */
 const IMAGE_UNITS = 1000;
 
+/** Pairs of original and reconstruction. */
 export function reconstructionsSection({ pairs, note }: ReconstructionsData): Markup {
   return html`<section>
 <h2>Reconstructions</h2>
@@ -21,6 +22,7 @@ export function reconstructionsSection({ pairs, note }: ReconstructionsData): Ma
 </section>`;
 }
 
+/** Tiles of samples. */
 export function samplesSection(samples: readonly Png[]): Markup {
   return html`<section>
 <h2>Samples</h2>
@@ -31,6 +33,7 @@ export function samplesSection(samples: readonly Png[]): Markup {
 </section>`;
 }
 
+/** Strips of frames, each from one latent to another. */
 export function interpolationsSection(strips: readonly (readonly Png[])[]): Markup {
   return html`<section>
 <h2>Interpolation</h2>

@@ -10,7 +10,7 @@ import { ROUNDING_POWER } from '../../metrics/signal/imageStack.ts';
 import { SCALE_NUMBERS } from '../run/scaleConsistency.ts';
 import { column, frequencyAxis, responsivePlot, ringMiddle } from './plots.ts';
 
-/** From `eval/samples.json` and `eval/scale_consistency.json`. */
+/** What `eval/samples.json` and `eval/scale_consistency.json` hold. */
 export interface SampleSpectraData {
   samples: EvaluationResult;
   scaleConsistency?: EvaluationResult;
@@ -31,6 +31,7 @@ export function sampleHeadline(samples: EvaluationResult): { value: string; unit
   ];
 }
 
+/** Plots of the spectra of both sets, and the table of all distances. */
 export function sampleSpectraSection({ samples, scaleConsistency }: SampleSpectraData): Markup {
   const rings = (samples.rings ?? []).filter(({ kind }) => kind === 'ring');
   const { samples_images_generated: generated, samples_images_reference: reference } = samples.metrics;

@@ -18,7 +18,7 @@ import { evaluateReconstruction } from './reconstruction.ts';
 
 export interface RunEvaluation {
   reconstructions: ScaleEvaluation[];
-  /** Of models with latents. */
+  /** Samples against training images, of models that have latents. */
   samples?: EvaluationResult;
   scaleConsistency: EvaluationResult;
   perturbations?: EvaluationResult;

@@ -78,6 +78,7 @@ export function withoutUnknown(intervals: Record<string, Interval>): Record<stri
   return Object.fromEntries(Object.entries(intervals).filter(([, ends]) => !ends.some(Number.isNaN)));
 }
 
+/** Mean of the values; NaN where there are none. */
 export function meanOf(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];

@@ -59,7 +59,7 @@ export interface SpectralFloor {
   images: number;
   /** Root mean square over random splits. */
   lsdDb: number;
-  /** The same of each band's Δ. */
+  /** Root mean square over random splits of each band's Δ. */
   ratiosDb: Float64Array;
 }
 

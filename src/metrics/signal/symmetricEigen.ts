@@ -6,7 +6,7 @@
  */
 
 export interface SymmetricEigen {
-  /** In no order. */
+  /** Eigenvalues, in no order. */
   values: Float64Array;
   /** [n,n] row-major, one eigenvector a column; undefined where not asked for. */
   vectors?: Float64Array;

@@ -13,7 +13,7 @@ import type { FilterResponse } from './linearModel.ts';
 type Partition = Pick<BandPartition, 'width' | 'height' | 'membership'> & { bands: readonly unknown[] };
 
 export interface KernelPrediction {
-  /** Of K, in no order. */
+  /** Eigenvalues of K, in no order. */
   eigenvalues: Float64Array;
   /** Per band, for a gain 1 − (1−ηλ)^t (or any other function of λ). */
   response(gain: (eigenvalue: number) => number): FilterResponse[];
