@@ -10,6 +10,15 @@ import { removeTemporaryFiles } from '../src/files/atomicFile.ts';
 import { disposeModel, type OpenedModel, openModel } from '../src/run/openModel.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 
+/** Options of commands that open what a run trained; see `withModel`. */
+export const RUN_OPTION = { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true } as const;
+export const CHECKPOINT_OPTION = { type: 'string', default: 'latest', describe: 'latest, best or a step' } as const;
+export const ENGINE_OF_RUN_OPTION = {
+  type: 'string',
+  describe: "which engine computes (default: the run's)",
+  requiresArg: true,
+} as const;
+
 /** A command: its options, and what it does with them. */
 export interface Command {
   command: string | string[];

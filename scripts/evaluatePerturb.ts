@@ -4,7 +4,7 @@ import { UsageError } from '../src/errors.ts';
 import { DEFAULT_PERTURBATIONS } from '../src/eval/perturb/study.ts';
 import { writePerturbations } from '../src/eval/perturb/writeStudy.ts';
 import { logEvaluation } from '../src/eval/run/logEvaluation.ts';
-import { type Command, requireWhole, withModel } from './cli.ts';
+import { CHECKPOINT_OPTION, type Command, ENGINE_OF_RUN_OPTION, RUN_OPTION, requireWhole, withModel } from './cli.ts';
 import { printPerturbations } from './evaluationTables.ts';
 
 interface Arguments {
@@ -35,8 +35,8 @@ export const evaluatePerturb: Command = {
   describe: 'how the images of a trained model change when latents, weights, coordinates or frequencies are disturbed',
   builder: (yargs) =>
     yargs
-      .option('run', { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true })
-      .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
+      .option('run', RUN_OPTION)
+      .option('checkpoint', CHECKPOINT_OPTION)
       .option('images', { type: 'number', default: 32, describe: 'training images disturbed' })
       .option('repeats', { type: 'number', default: 2, describe: 'random disturbances of each' })
       .option('sizes', {
@@ -63,7 +63,7 @@ export const evaluatePerturb: Command = {
         describe: 'step of the path length',
       })
       .option('seed', { type: 'number', default: 0, describe: 'of the disturbances' })
-      .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
+      .option('engine', ENGINE_OF_RUN_OPTION),
   handler: async (args: Arguments) => {
     requireWhole('images', args.images, 1);
     requireWhole('repeats', args.repeats, 1);
