@@ -61,8 +61,8 @@ export async function runCommands(scriptName: string, commands: readonly Command
     const options = parser as unknown as { getOptions(): { array: string[]; number: string[] } };
     const { array, number } = options.getOptions();
     const words = hideBin(process.argv);
-    const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const given = words.flatMap((word) => /^--([^=]+)/.exec(word)?.[1] ?? []).map(kebab);
+    const toKebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const given = words.flatMap((word) => /^--([^=]+)/.exec(word)?.[1] ?? []).map(toKebab);
     const twice = given.find((name, i) => given.indexOf(name) < i && !array.includes(name));
     if (twice) throw new UsageError(`--${twice} is given twice`);
     const bare = number.find((name) =>

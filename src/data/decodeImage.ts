@@ -88,19 +88,19 @@ export async function decodeImage(bytes: Uint8Array, transform: Transform): Prom
   // The decoder stops below the part that is used. Read the rest too: a file that was cut short is never used.
   if (!isVector && from.top + from.height < image.height) await open().resize(1, 1).raw().toBuffer();
 
-  const landing = scaleRectangle(to, scale);
+  const target = scaleRectangle(to, scale);
   let pipeline = open().flatten({ background }).toColourspace('srgb');
   if (needsEarlyConversion(metadata)) pipeline = pipeline.pipelineColourspace('srgb');
   if (isVector) {
     const drawn = scaleRectangle(image, scale);
     pipeline = pipeline.resize(drawn.width, drawn.height, { fit: 'fill' }).extract(scaleRectangle(from, scale));
   } else {
-    const reduced = { width: Math.min(from.width, landing.width), height: Math.min(from.height, landing.height) };
+    const reduced = { width: Math.min(from.width, target.width), height: Math.min(from.height, target.height) };
     pipeline = pipeline.extract(from).resize({ ...reduced, fit: 'fill', kernel: 'lanczos3' });
   }
   const { data, info } = await pipeline.removeAlpha().raw().toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
-  const pixels = placeOnBackground(enlarge(data, info, landing), landing, scaleRectangle(transform, scale), background);
+  const pixels = placeOnBackground(enlarge(data, info, target), target, scaleRectangle(transform, scale), background);
   const nativeScale = isVector ? Infinity : Math.min(from.width / to.width, from.height / to.height);
   return { pixels, nativeScale };
 }

@@ -19,8 +19,8 @@ function fitRatio(image: Size, target: Size, fit: 'crop' | 'pad'): number {
 export function fittedSize(image: Size, target: Size, fit: DataConfig['fit']): Size {
   if (fit === 'stretch') return { width: target.width, height: target.height };
   const ratio = fitRatio(image, target, fit);
-  const scaled = (length: number) => Math.max(1, Math.round(length * ratio));
-  return { width: scaled(image.width), height: scaled(image.height) };
+  const scale = (length: number) => Math.max(1, Math.round(length * ratio));
+  return { width: scale(image.width), height: scale(image.height) };
 }
 
 /** A span of `length`, in the middle of `total`. */

@@ -60,10 +60,10 @@ function linearScale(values: readonly number[], { domain, roomy, tickCount }: Sc
 /** Equally spaced ticks, all with the decimals that tell them apart. */
 function linearTicks(values: readonly number[]): Scale['ticks'] {
   const decimals = values.length > 1 ? precisionFixed(values[1] - values[0]) : 0;
-  const fixed = format(`,.${decimals}f`);
+  const formatFixed = format(`,.${decimals}f`);
   return values.map((value) => {
     const plain = decimals <= 4 && Math.abs(value) < 1e7;
-    return { value, label: plain ? fixed(value) : formatNumber(value, TICK_DIGITS) };
+    return { value, label: plain ? formatFixed(value) : formatNumber(value, TICK_DIGITS) };
   });
 }
 

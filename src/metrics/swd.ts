@@ -70,7 +70,7 @@ function measureSlices({ generated, reference }: ImageSets, random: Draws): Meas
   const levels = own.map(({ width, height }) => String(Math.min(width, height)));
   const channels = channelsOf(generated);
   /** Names the numbers of each level, then their mean. */
-  const named = (key: string, count: number, numbers: readonly Omit<Found, 'key' | 'protocol'>[]): Found[] =>
+  const nameLevels = (key: string, count: number, numbers: readonly Omit<Found, 'key' | 'protocol'>[]): Found[] =>
     numbers.map((number, l) =>
       l < levels.length
         ? { key, protocol: `${levels[l]}_c${channels}_n${count}`, ...number }
@@ -80,13 +80,13 @@ function measureSlices({ generated, reference }: ImageSets, random: Draws): Meas
   const floors = floor && [...floor.values, meanOf(floor.values)].map((value) => ({ value }));
   return {
     found: [
-      ...(isEnough ? named('swd_debiased', generated.count, each.map(debiasedSlicedDistance)) : []),
-      ...named(
+      ...(isEnough ? nameLevels('swd_debiased', generated.count, each.map(debiasedSlicedDistance)) : []),
+      ...nameLevels(
         'swd',
         generated.count,
         each.map(({ value }) => ({ value })),
       ),
-      ...(floors ? named('swd_floor', reference.count >> 1, floors) : []),
+      ...(floors ? nameLevels('swd_floor', reference.count >> 1, floors) : []),
     ],
     notes: [
       ...(isEnough

@@ -8,7 +8,7 @@ import { type Generator, initGenerator } from '../../models/generator.ts';
 import { tf, tidy } from '../../tf.ts';
 import type { StudyImage } from './studyImage.ts';
 import { predictFromKernel } from './theory/kernelPrediction.ts';
-import { type FilterResponse, filterResponse, flowGain } from './theory/linearModel.ts';
+import { type FilterResponse, filterResponse, flowGain } from './theory/linearFit.ts';
 import { neuralTangentKernel } from './theory/neuralTangentKernel.ts';
 import { bandMeanPower, noiseCrossing, wienerGains, wienerRisk } from './theory/wiener.ts';
 

@@ -161,7 +161,7 @@ export function transferGainPlot(data: NoiseStudyData, wiener: WienerBaseline, a
 
 function bandRows({ studies }: NoiseStudyData, { sigma, bands }: WienerBaseline, at: number): Markup {
   const last = (level: LevelStudy) => level.trajectory[level.trajectory.length - 1].bands;
-  const fixed = (value: number, decimals = 3) =>
+  const formatFixed = (value: number, decimals = 3) =>
     Number.isFinite(value) ? value.toFixed(decimals).replace('-', '−') : '–';
   return html`<tbody>
 <tr><th colspan="10">σ = ${sigma}</th></tr>
@@ -170,9 +170,9 @@ ${bands.map((best, b) => [
     const band = last(study.levels[at])[b];
     const known = band.transfer >= LEAST_TRANSFER;
     const predicted = known ? band.transfer ** 2 / kernelGainAt(study.kernel, band, band.transfer) : Number.NaN;
-    return html`<tr><td>${band.name}</td><td>${study.encoding.kind}</td><td>${fixed(band.transfer)}</td><td>${fixed(band.noiseGain)}</td><td>${fixed(band.noiseGainLow)} – ${fixed(band.noiseGainHigh)}</td><td>${fixed(band.noiseCopy)}</td><td>${fixed(band.transfer ** 2 / band.noiseGain, 2)}</td><td>${fixed(predicted, 2)}</td><td>${formatNumber(band.biasSquaredMse)}</td><td>${formatNumber(band.varianceMse)}</td></tr>\n`;
+    return html`<tr><td>${band.name}</td><td>${study.encoding.kind}</td><td>${formatFixed(band.transfer)}</td><td>${formatFixed(band.noiseGain)}</td><td>${formatFixed(band.noiseGainLow)} – ${formatFixed(band.noiseGainHigh)}</td><td>${formatFixed(band.noiseCopy)}</td><td>${formatFixed(band.transfer ** 2 / band.noiseGain, 2)}</td><td>${formatFixed(predicted, 2)}</td><td>${formatNumber(band.biasSquaredMse)}</td><td>${formatNumber(band.varianceMse)}</td></tr>\n`;
   }),
-  html`<tr class="beyond"><td>${best.name}</td><td>Wiener</td><td>${fixed(best.transfer)}</td><td>${fixed(best.gain)}</td><td></td><td>${fixed(best.copy)}</td><td>${fixed(best.transfer ** 2 / best.gain, 2)}</td><td></td><td></td><td></td></tr>\n`,
+  html`<tr class="beyond"><td>${best.name}</td><td>Wiener</td><td>${formatFixed(best.transfer)}</td><td>${formatFixed(best.gain)}</td><td></td><td>${formatFixed(best.copy)}</td><td>${formatFixed(best.transfer ** 2 / best.gain, 2)}</td><td></td><td></td><td></td></tr>\n`,
 ])}</tbody>`;
 }
 

@@ -78,13 +78,13 @@ function transferPlot(scales: readonly FidelityAtScale[], trainingNyquist: numbe
 function tableBody({ scale, width, height, images, bands }: FidelityAtScale, trainingNyquist: number): Markup {
   const variance = bands.reduce((sum, { kind, energy }) => sum + (kind === 'dc' ? 0 : energy), 0);
   const number = (value: number) => formatNumber(value);
-  const fixed = (value: number, decimals: number) =>
+  const formatFixed = (value: number, decimals: number) =>
     Number.isFinite(value) ? minus(value.toFixed(decimals)) : number(value);
   return html`<tbody>
 <tr><th colspan="9">${scale}× · ${width} × ${height} px · ${images} ${images === 1 ? 'image' : 'images'}</th></tr>
 ${bands.map((band) => {
-  const share = band.kind === 'dc' ? '' : `${fixed((100 * band.energy) / variance, 2)} %`;
-  return html`<tr${scale > 1 && band.fromCyclesPerImage >= trainingNyquist && html` class="beyond"`}><td>${bandLabel(band)}</td><td>${edges(band.fromCyclesPerPixel, band.toCyclesPerPixel)}</td><td>${band.modes.toLocaleString('en-US')}</td><td>${share}</td><td>${number(band.mse)}</td><td>${number(band.fvu)}</td><td>${fixed(band.snrDb, 1)}</td><td>${fixed(band.transfer, 3)}</td><td>${fixed(band.frc, 3)}</td></tr>\n`;
+  const share = band.kind === 'dc' ? '' : `${formatFixed((100 * band.energy) / variance, 2)} %`;
+  return html`<tr${scale > 1 && band.fromCyclesPerImage >= trainingNyquist && html` class="beyond"`}><td>${bandLabel(band)}</td><td>${edges(band.fromCyclesPerPixel, band.toCyclesPerPixel)}</td><td>${band.modes.toLocaleString('en-US')}</td><td>${share}</td><td>${number(band.mse)}</td><td>${number(band.fvu)}</td><td>${formatFixed(band.snrDb, 1)}</td><td>${formatFixed(band.transfer, 3)}</td><td>${formatFixed(band.frc, 3)}</td></tr>\n`;
 })}</tbody>`;
 }
 

@@ -8,7 +8,7 @@ import type { BandPartition } from '../../../metrics/signal/bands.ts';
 import { fft2 } from '../../../metrics/signal/fft.ts';
 import { leastEnergies } from '../../../metrics/signal/leastEnergy.ts';
 import { symmetricEigen } from '../../../metrics/signal/symmetricEigen.ts';
-import type { FilterResponse } from './linearModel.ts';
+import type { FilterResponse } from './linearFit.ts';
 
 type Partition = Pick<BandPartition, 'width' | 'height' | 'membership'> & { bands: readonly unknown[] };
 

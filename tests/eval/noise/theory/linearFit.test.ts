@@ -6,7 +6,7 @@ import {
   filterRisk,
   flowGain,
   gridEigenvalues,
-} from '../../../../src/eval/noise/theory/linearModel.ts';
+} from '../../../../src/eval/noise/theory/linearFit.ts';
 import { bestStoppingSteps, excessRisk, wienerGains, wienerRisk } from '../../../../src/eval/noise/theory/wiener.ts';
 import { fft } from '../../../../src/metrics/signal/fft.ts';
 import { Random } from '../../../../src/random.ts';
