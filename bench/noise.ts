@@ -8,9 +8,9 @@ import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
-import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';
-import { noisePrefix, noiseResult } from '../src/eval/noise/noiseResult.ts';
-import { runNoiseStudy } from '../src/eval/noise/noiseStudy.ts';
+import { NOISE_STUDY, NOISE_STUDY_OVERRIDES, studyEncodings } from '../src/eval/noise/defaults.ts';
+import { noisePrefix, noiseResult } from '../src/eval/noise/result.ts';
+import { runNoiseStudy } from '../src/eval/noise/study.ts';
 import { imageOfData } from '../src/eval/noise/studyImage.ts';
 
 const MUST_SECONDS = 120;

@@ -10,6 +10,15 @@ import { removeTemporaryFiles } from '../src/files/atomicFile.ts';
 import { disposeModel, type OpenedModel, openModel } from '../src/run/openModel.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 
+/** Options of commands that open what a run trained; see `withModel`. */
+export const RUN_OPTION = { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true } as const;
+export const CHECKPOINT_OPTION = { type: 'string', default: 'latest', describe: 'latest, best or a step' } as const;
+export const ENGINE_OF_RUN_OPTION = {
+  type: 'string',
+  describe: "which engine computes (default: the run's)",
+  requiresArg: true,
+} as const;
+
 /** A command: its options, and what it does with them. */
 export interface Command {
   command: string | string[];
@@ -52,8 +61,8 @@ export async function runCommands(scriptName: string, commands: readonly Command
     const options = parser as unknown as { getOptions(): { array: string[]; number: string[] } };
     const { array, number } = options.getOptions();
     const words = hideBin(process.argv);
-    const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const given = words.flatMap((word) => /^--([^=]+)/.exec(word)?.[1] ?? []).map(kebab);
+    const toKebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const given = words.flatMap((word) => /^--([^=]+)/.exec(word)?.[1] ?? []).map(toKebab);
     const twice = given.find((name, i) => given.indexOf(name) < i && !array.includes(name));
     if (twice) throw new UsageError(`--${twice} is given twice`);
     const bare = number.find((name) =>
@@ -67,7 +76,7 @@ export async function runCommands(scriptName: string, commands: readonly Command
     await parser.parseAsync();
     return process.exit(0);
   } catch (error) {
-    return process.exit(report(error));
+    return process.exit(reportError(error));
   }
 }
 
@@ -90,7 +99,7 @@ export async function runAsProgram(moduleUrl: string, name: string, command: Com
 }
 
 /** Prints an error as the user should see it; returns the exit code. */
-function report(error: unknown): number {
+function reportError(error: unknown): number {
   if (error instanceof Interrupted) {
     console.error(error.message);
     return 130;
@@ -118,7 +127,7 @@ function endAtOnce(): never {
 }
 
 /** Runs `work` with a signal that the first Ctrl-C (or SIGTERM) aborts; the second ends the program at once. */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   onInterrupt = () => {
     onInterrupt = undefined;
@@ -133,7 +142,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
 }
 
 /** Starts the engine that is asked for, else the run's own, else whichever works here. */
-export async function engineForRun(run: RunFolder, asked?: string): Promise<void> {
+export async function startEngineForRun(run: RunFolder, asked?: string): Promise<void> {
   if (asked !== undefined) {
     await startEngine(asked);
     return;
@@ -156,7 +165,7 @@ export async function withModel(
   work: (model: OpenedModel, run: RunFolder) => Promise<void>,
 ): Promise<void> {
   const run = await RunFolder.open(options.run);
-  await engineForRun(run, options.engine);
+  await startEngineForRun(run, options.engine);
   const model = await openModel(run, checkpointOption(options.checkpoint));
   try {
     if (model.warning) console.error(model.warning);
@@ -171,4 +180,10 @@ function checkpointOption(text: string): 'latest' | 'best' | number {
   if (text === 'latest' || text === 'best') return text;
   if (/^\d+$/.test(text)) return Number(text);
   throw new UsageError(`--checkpoint ${text}: expected latest, best or the number of a step`);
+}
+
+/** @throws UsageError where an option is not a whole number of at least `least`, which is 0 or 1. */
+export function requireWhole(name: string, value: number, least: 0 | 1): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new UsageError(`--${name}: expected a whole number${least === 0 ? ', 0 or more' : ' above 0'}`);
 }

@@ -1,6 +1,6 @@
 import { UsageError } from '../src/errors.ts';
 import { evaluateRun } from '../src/eval/run/evaluateRun.ts';
-import { type Command, runAsProgram, withModel } from './cli.ts';
+import { CHECKPOINT_OPTION, type Command, ENGINE_OF_RUN_OPTION, requireWhole, runAsProgram, withModel } from './cli.ts';
 import { evaluateImages } from './evaluateImages.ts';
 import { evaluateNoise } from './evaluateNoise.ts';
 import { evaluatePerturb } from './evaluatePerturb.ts';
@@ -21,18 +21,17 @@ export const evaluate: Command = {
   builder: (yargs) =>
     yargs
       .option('run', { type: 'string', describe: 'run folder', requiresArg: true })
-      .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
+      .option('checkpoint', CHECKPOINT_OPTION)
       .option('disturbed', {
         type: 'number',
         describe: "images disturbed in every way, 0: none (default: the run's evaluate.disturbed)",
         requiresArg: true,
       })
-      .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
+      .option('engine', ENGINE_OF_RUN_OPTION),
   handler: async (args: Arguments) => {
     if (args.run === undefined) throw new UsageError('say what to measure: --run DIR, or a sub-command; see --help');
     const { disturbed } = args;
-    if (disturbed !== undefined && !(Number.isSafeInteger(disturbed) && disturbed >= 0))
-      throw new UsageError('--disturbed: expected a whole number, 0 or more');
+    if (disturbed !== undefined) requireWhole('disturbed', disturbed, 0);
     await withModel({ ...args, run: args.run }, async (model, run) => {
       printEvaluations(await evaluateRun(run, model, console.error, { disturbed }));
       console.log(`written to ${run.evaluation}`);

@@ -1,12 +1,12 @@
 import { commandLine, ownCommandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { writeDatasetNoise } from '../src/eval/datasetNoise/writeDatasetNoise.ts';
-import { NOISE_STUDY, studyEncodings } from '../src/eval/noise/noiseDefaults.ts';
-import type { NoiseOptions } from '../src/eval/noise/noiseOptions.ts';
-import type { EncodingStudy } from '../src/eval/noise/noiseStudyData.ts';
-import { writeNoiseStudy } from '../src/eval/noise/writeNoiseStudy.ts';
+import { writeDatasetNoise } from '../src/eval/datasetNoise/compareRuns.ts';
+import { NOISE_STUDY, studyEncodings } from '../src/eval/noise/defaults.ts';
+import type { NoiseOptions } from '../src/eval/noise/options.ts';
+import type { EncodingStudy } from '../src/eval/noise/studyData.ts';
+import { writeNoiseStudy } from '../src/eval/noise/writeStudy.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
-import { type Command, engineForRun } from './cli.ts';
+import { type Command, startEngineForRun } from './cli.ts';
 
 interface Arguments extends NoiseOptions {
   engine?: string;
@@ -111,7 +111,7 @@ function printStudy(studies: readonly EncodingStudy[]): void {
 /** How much of its training images' noise a generator draws. */
 async function compareRuns({ clean, noisy, engine, out }: Arguments & { clean: string; noisy: string }): Promise<void> {
   const [cleanRun, noisyRun] = [await RunFolder.open(clean), await RunFolder.open(noisy)];
-  await engineForRun(noisyRun, engine);
+  await startEngineForRun(noisyRun, engine);
   const { measured, images, sigma, folder } = await writeDatasetNoise(cleanRun, noisyRun, out, console.error);
   console.log(`${images} images, σ = ${sigma}`);
   console.log('cycles/image    gain G  copy C  power excess');

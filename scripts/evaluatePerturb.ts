@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { commandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { writePerturbations } from '../src/eval/perturb/evaluatePerturbations.ts';
-import { DISTURBANCES } from '../src/eval/perturb/perturbRun.ts';
-import { logEvaluation } from '../src/eval/run/evaluationEvents.ts';
-import { type Command, withModel } from './cli.ts';
+import { DEFAULT_PERTURBATIONS } from '../src/eval/perturb/study.ts';
+import { writePerturbations } from '../src/eval/perturb/writeStudy.ts';
+import { logEvaluation } from '../src/eval/run/logEvaluation.ts';
+import { CHECKPOINT_OPTION, type Command, ENGINE_OF_RUN_OPTION, RUN_OPTION, requireWhole, withModel } from './cli.ts';
 import { printPerturbations } from './evaluationTables.ts';
 
 interface Arguments {
@@ -20,7 +20,7 @@ interface Arguments {
   engine?: string;
 }
 
-function numbersOf(option: string, text: string): number[] {
+function parseNumbers(option: string, text: string): number[] {
   const numbers = text.split(',').map(Number);
   if (
     numbers.some((value) => !(value > 0 && value < Number.POSITIVE_INFINITY)) ||
@@ -35,44 +35,45 @@ export const evaluatePerturb: Command = {
   describe: 'how the images of a trained model change when latents, weights, coordinates or frequencies are disturbed',
   builder: (yargs) =>
     yargs
-      .option('run', { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true })
-      .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
+      .option('run', RUN_OPTION)
+      .option('checkpoint', CHECKPOINT_OPTION)
       .option('images', { type: 'number', default: 32, describe: 'training images disturbed' })
       .option('repeats', { type: 'number', default: 2, describe: 'random disturbances of each' })
       .option('sizes', {
         type: 'string',
-        default: DISTURBANCES.sizes.join(),
+        default: DEFAULT_PERTURBATIONS.sizes.join(),
         describe: 'of latents and weights, relative',
         requiresArg: true,
       })
       .option('jitter', {
         type: 'string',
-        default: DISTURBANCES.jitters.join(),
+        default: DEFAULT_PERTURBATIONS.jitters.join(),
         describe: 'of coordinates, in pixels',
         requiresArg: true,
       })
       .option('frequencies', {
         type: 'string',
-        default: DISTURBANCES.frequencyShifts.join(),
+        default: DEFAULT_PERTURBATIONS.frequencyShifts.join(),
         describe: 'shifts, in cycles per image',
         requiresArg: true,
       })
-      .option('epsilon', { type: 'number', default: DISTURBANCES.epsilon, describe: 'step of the path length' })
+      .option('epsilon', {
+        type: 'number',
+        default: DEFAULT_PERTURBATIONS.epsilon,
+        describe: 'step of the path length',
+      })
       .option('seed', { type: 'number', default: 0, describe: 'of the disturbances' })
-      .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true }),
+      .option('engine', ENGINE_OF_RUN_OPTION),
   handler: async (args: Arguments) => {
-    for (const name of ['images', 'repeats'] as const) {
-      if (!Number.isInteger(args[name]) || args[name] < 1)
-        throw new UsageError(`--${name}: expected a whole number above 0`);
-    }
-    if (!Number.isSafeInteger(args.seed) || args.seed < 0)
-      throw new UsageError('--seed: expected a whole number, 0 or more');
+    requireWhole('images', args.images, 1);
+    requireWhole('repeats', args.repeats, 1);
+    requireWhole('seed', args.seed, 0);
     if (!(args.epsilon > 0 && args.epsilon <= 1))
       throw new UsageError('--epsilon: expected a number above 0, at most 1');
     const [sizes, jitters, frequencyShifts] = [
-      numbersOf('sizes', args.sizes),
-      numbersOf('jitter', args.jitter),
-      numbersOf('frequencies', args.frequencies),
+      parseNumbers('sizes', args.sizes),
+      parseNumbers('jitter', args.jitter),
+      parseNumbers('frequencies', args.frequencies),
     ];
     const { images, repeats, epsilon, seed } = args;
     await withModel(args, async (model, run) => {

@@ -70,13 +70,13 @@ export function printNumbers({ metrics, findings = [] }: EvaluationResult): void
   const width = Math.max(0, ...[...shown.map(({ name }) => name), ...others].map((name) => name.length));
   for (const finding of shown) {
     const { name, value, interval, against } = finding;
-    const range = interval ? `[${interval.map(text).join(', ')}]` : '';
-    const reading = [betterText(finding), against && `${against.label}: ${text(against.value)}`].filter(Boolean);
+    const range = interval ? `[${interval.map(formatValue).join(', ')}]` : '';
+    const reading = [betterText(finding), against && `${against.label}: ${formatValue(against.value)}`].filter(Boolean);
     console.log(
-      `  ${name.padEnd(width)}  ${text(value).padEnd(8)}  ${range.padEnd(18)}  ${reading.join('; ')}`.trimEnd(),
+      `  ${name.padEnd(width)}  ${formatValue(value).padEnd(8)}  ${range.padEnd(18)}  ${reading.join('; ')}`.trimEnd(),
     );
   }
-  for (const name of others) console.log(`  ${name.padEnd(width)}  ${text(metrics[name])}`);
+  for (const name of others) console.log(`  ${name.padEnd(width)}  ${formatValue(metrics[name])}`);
 }
 
 function numberOf({ metrics, intervals }: EvaluationResult, name: string, label: string, unit: string): string {
@@ -85,7 +85,7 @@ function numberOf({ metrics, intervals }: EvaluationResult, name: string, label:
   return `${label} ${metrics[name].toFixed(2)}${range} ${unit}`;
 }
 
-function text(value: number): string {
+function formatValue(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }
 

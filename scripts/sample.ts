@@ -6,7 +6,15 @@ import { drawFiles, drawSheet } from '../src/render/drawSubjects.ts';
 import { checkImageFile } from '../src/render/imageFile.ts';
 import { parseView } from '../src/render/parseView.ts';
 import { subjectsOf } from '../src/render/subjects.ts';
-import { type Command, runAsProgram, withModel } from './cli.ts';
+import {
+  CHECKPOINT_OPTION,
+  type Command,
+  ENGINE_OF_RUN_OPTION,
+  RUN_OPTION,
+  requireWhole,
+  runAsProgram,
+  withModel,
+} from './cli.ts';
 
 interface Arguments {
   run: string;
@@ -32,7 +40,7 @@ export const sample: Command = {
   describe: 'draw samples, training images or interpolations, at any size, of any window',
   builder: (yargs) =>
     yargs
-      .option('run', { type: 'string', demandOption: true, describe: 'run folder', requiresArg: true })
+      .option('run', RUN_OPTION)
       .option('out', {
         type: 'string',
         demandOption: true,
@@ -79,8 +87,8 @@ export const sample: Command = {
         choices: ['footprint', 'supersample', 'none'] as const,
         describe: 'how small images are filtered',
       })
-      .option('checkpoint', { type: 'string', default: 'latest', describe: 'latest, best or a step' })
-      .option('engine', { type: 'string', describe: "which engine computes (default: the run's)", requiresArg: true })
+      .option('checkpoint', CHECKPOINT_OPTION)
+      .option('engine', ENGINE_OF_RUN_OPTION)
       .example(`${commandLine('sample')} --run runs/quickstart --size 2048x2048 --out big.png`, 'one large sample')
       .example(
         `${commandLine('sample')} --run runs/quickstart --count 16 --grid --size 128 --out sheet.png`,
@@ -92,10 +100,9 @@ export const sample: Command = {
       interpolate: args.interpolate ?? 1,
       columns: args.columns ?? 1,
     })) {
-      if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name}: expected a whole number above 0`);
+      requireWhole(name, value, 1);
     }
-    if (!Number.isSafeInteger(args.seed) || args.seed < 0)
-      throw new UsageError('--seed: expected a whole number, 0 or more');
+    requireWhole('seed', args.seed, 0);
     if (!(args.temperature >= 0)) throw new UsageError('--temperature: expected a number, 0 or more');
     const view = parseView(args.size, args.window);
     await checkImageFile(args.out, view.width, view.height);

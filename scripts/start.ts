@@ -6,13 +6,13 @@ import { commandLine } from '../src/commandLine.ts';
 import { formatExperiment, loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { Interrupted } from '../src/errors.ts';
-import { writeRunReport } from '../src/eval/report/runReport.ts';
 import { drawShowpieces } from '../src/eval/report/showpieces.ts';
+import { writeRunReport } from '../src/eval/report/writeReport.ts';
 import { evaluateRun } from '../src/eval/run/evaluateRun.ts';
 import { disposeModel, openModel } from '../src/run/openModel.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 import { loadWithProgress, trainSession } from '../src/train/session.ts';
-import { type Command, interruptible, runAsProgram } from './cli.ts';
+import { type Command, runAsProgram, withInterrupt } from './cli.ts';
 import { printEvaluations } from './evaluationTables.ts';
 
 /** The config that suits an engine. configs/ lies beside scripts/, and beside dist/ in an installed package. */
@@ -47,7 +47,7 @@ export const start: Command = {
     const own = stored === formatExperiment(experiment);
     const resume = own && !existsSync(join(args.run, 'report.html'));
     const overwrite = own || args.overwrite;
-    const summary = await interruptible((signal) =>
+    const summary = await withInterrupt((signal) =>
       trainSession({ experiment, runPath: args.run, resume, overwrite, signal, say: console.error }),
     );
     if (summary.interrupted) {

@@ -6,7 +6,7 @@ import { ENGINE_NAMES } from '../src/engine/engine.ts';
 import { Interrupted, UsageError } from '../src/errors.ts';
 import { RunFolder } from '../src/run/runFolder.ts';
 import { describeModel, trainSession } from '../src/train/session.ts';
-import { type Command, interruptible, runAsProgram } from './cli.ts';
+import { type Command, runAsProgram, withInterrupt } from './cli.ts';
 
 interface Arguments {
   config?: string;
@@ -33,7 +33,7 @@ async function experimentOf({ config, set, run, resume, engine }: Arguments): Pr
 }
 
 /** Prints what would be trained, after the checks that training makes before it starts. */
-function dryRun(experiment: Experiment, runPath: string, { resume = false, overwrite }: Arguments): void {
+function printDryRun(experiment: Experiment, runPath: string, { resume = false, overwrite }: Arguments): void {
   if (!ENGINE_NAMES.includes(experiment.engine)) {
     throw new UsageError(`engine "${experiment.engine}" is unknown; choose one of ${ENGINE_NAMES.join(', ')}`);
   }
@@ -63,9 +63,9 @@ export const train: Command = {
   handler: async (args: Arguments) => {
     const experiment = await experimentOf(args);
     const runPath = args.run ?? join('runs', experiment.name);
-    if (args.dryRun) return dryRun(experiment, runPath, args);
+    if (args.dryRun) return printDryRun(experiment, runPath, args);
     const { resume = false, overwrite = false } = args;
-    const summary = await interruptible((signal) =>
+    const summary = await withInterrupt((signal) =>
       trainSession({ experiment, runPath, resume, overwrite, signal, say: console.error }),
     );
     if (summary.interrupted) {

@@ -1,4 +1,6 @@
-/** From a YAML file, what it extends and `--set` overrides to a checked experiment, with errors people can act on. */
+/**
+ * Reads experiments: from a YAML file, what it extends and `--set` overrides, checked, with errors people can act on.
+ */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { parseDocument, stringify } from 'yaml';

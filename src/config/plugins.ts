@@ -61,24 +61,26 @@ export const pluginTools = {
 };
 export type PluginTools = typeof pluginTools;
 
-/** Parts by the names that configs and commands give them. */
-export interface Plugin {
-  encodings?: Record<string, EncodingKind>;
-  conditioners?: Record<string, ConditionerKind>;
-  objectives?: Record<string, ObjectiveKind>;
-  priors?: Record<string, Prior>;
-  metrics?: Record<string, Metric>;
+/** What a part of each kind is. */
+interface Parts {
+  encodings: EncodingKind;
+  conditioners: ConditionerKind;
+  objectives: ObjectiveKind;
+  priors: Prior;
+  metrics: Metric;
 }
 
+/** Parts by the names that configs and commands give them. */
+export type Plugin = { [Kind in keyof Parts]?: Record<string, Parts[Kind]> };
+
 /** Where each kind of part goes. */
-const ADD: { [Kind in keyof Plugin]-?: (name: string, part: NonNullable<Plugin[Kind]>[string], path: string) => void } =
-  {
-    encodings: (...part) => ENCODINGS.add(...part),
-    conditioners: (...part) => CONDITIONERS.add(...part),
-    objectives: (...part) => OBJECTIVES.add(...part),
-    priors: (...part) => PRIORS.add(...part),
-    metrics: (_, metric, path) => addMetric(metric, path),
-  };
+const ADD: { [Kind in keyof Parts]: (name: string, part: Parts[Kind], path: string) => void } = {
+  encodings: (...part) => ENCODINGS.add(...part),
+  conditioners: (...part) => CONDITIONERS.add(...part),
+  objectives: (...part) => OBJECTIVES.add(...part),
+  priors: (...part) => PRIORS.add(...part),
+  metrics: (_, metric, path) => addMetric(metric, path),
+};
 
 /** SHA-256 of the loaded plugins' files, by absolute path. */
 const loaded = new Map<string, string>();
@@ -141,7 +143,11 @@ function register(plugin: Plugin, path: string): void {
     if (!Object.hasOwn(ADD, kind)) {
       throw new UsageError(`plugin ${path}: "${kind}" is none of ${Object.keys(ADD).join(', ')}`);
     }
-    const add = ADD[kind as keyof Plugin];
-    for (const [name, part] of Object.entries(parts)) add(name, part as never, path);
+    addParts(kind as keyof Parts, parts, path);
   }
+}
+
+function addParts<Kind extends keyof Parts>(kind: Kind, parts: Record<string, Parts[Kind]>, path: string): void {
+  const add = ADD[kind];
+  for (const name of Object.keys(parts)) add(name, parts[name], path);
 }

@@ -10,7 +10,7 @@ export function epochOrder(seed: number, epoch: number, count: number): Int32Arr
 /** The order used last: consecutive steps share it, and a permutation costs time in proportion to the whole set. */
 let lastOrder: { key: string; order: Int32Array } = { key: '', order: new Int32Array(0) };
 
-function recalledOrder(seed: number, epoch: number, count: number): Int32Array {
+function orderOfEpoch(seed: number, epoch: number, count: number): Int32Array {
   const key = `${seed}/${epoch}/${count}`;
   if (lastOrder.key !== key) lastOrder = { key, order: epochOrder(seed, epoch, count) };
   return lastOrder.order;
@@ -26,12 +26,12 @@ export function batchIndices(seed: number, step: number, batch: number, count: n
   if (batch > count) {
     return Int32Array.from({ length: batch }, (_, i) => {
       const position = step * batch + i;
-      return recalledOrder(seed, Math.floor(position / count), count)[position % count];
+      return orderOfEpoch(seed, Math.floor(position / count), count)[position % count];
     });
   }
   const batchesPerEpoch = Math.floor(count / batch);
   const start = (step % batchesPerEpoch) * batch;
-  return recalledOrder(seed, Math.floor(step / batchesPerEpoch), count).slice(start, start + batch);
+  return orderOfEpoch(seed, Math.floor(step / batchesPerEpoch), count).slice(start, start + batch);
 }
 
 /** 0…total−1 whenever no call is in progress. */

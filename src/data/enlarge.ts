@@ -11,7 +11,10 @@ export function cubicKernel(distance: number): number {
   return t < 2 ? 2 + t * (-4 + t * (2.5 - 0.5 * t)) : 0;
 }
 
-/** For each of `to` samples: the four of `from` it is made of (edges repeated) and their weights. // [to,4] each */
+/**
+ * For each of `to` target pixels along an axis: the four of `from` source pixels that it is made of (edges repeated),
+ * and their weights. // [to,4] each
+ */
 function taps(from: number, to: number): { indices: Int32Array; weights: Float64Array } {
   const indices = new Int32Array(to * 4);
   const weights = new Float64Array(to * 4);

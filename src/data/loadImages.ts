@@ -1,7 +1,9 @@
-/** From `data` in a config to decoded images: opens the source, reuses the packed cache or decodes and writes it. */
+/**
+ * Loads the images that `data` in a config names: opens the source, reuses the packed cache or decodes and writes it.
+ */
 import { createHash } from 'node:crypto';
-import { DECODER_VERSIONS, type Transform } from './decode.ts';
-import { type DecodedSet, decodeNamed, decodeSelection, type Progress } from './decodeImages.ts';
+import { DECODER_VERSIONS, type Transform } from './decodeImage.ts';
+import { type DecodedSet, decodeByName, decodeSelection, type Progress } from './decodeSet.ts';
 import type { ImageSet } from './imageSet.ts';
 import { readPack, writePack } from './pack.ts';
 import { type DataConfig, trainingSize } from './schema.ts';
@@ -41,7 +43,7 @@ function openSource({ source, path = '' }: DataConfig): Promise<ImageSource> {
 }
 
 /** The set made from `key`: from the cache if it is there, else decoded and put there. */
-async function cached(config: DataConfig, key: unknown, decode: () => Promise<DecodedSet>): Promise<ImageSet> {
+async function loadOrDecode(config: DataConfig, key: unknown, decode: () => Promise<DecodedSet>): Promise<ImageSet> {
   const digest = createHash('sha256').update(JSON.stringify(key)).digest('hex');
   const pack = await readPack(config.cache, config.source, digest);
   if (pack !== undefined) return pack;
@@ -75,7 +77,7 @@ export async function loadImages(config: DataConfig, options: LoadOptions = {}):
     const { fit, background, limit } = config;
     const transform: Transform = { ...trainingSize(config), fit, background: background.toLowerCase(), scale: 1 };
     const key = { format: FORMAT_VERSION, decoder: DECODER_VERSIONS, source: source.identity, transform, limit };
-    const base = await cached(config, key, () => decodeSelection(source, transform, limit, onProgress));
+    const base = await loadOrDecode(config, key, () => decodeSelection(source, transform, limit, onProgress));
     if (scale === 1 && images === undefined) return base;
 
     const names = (images ?? [...base.names.keys()]).map((index) => {
@@ -83,8 +85,8 @@ export async function loadImages(config: DataConfig, options: LoadOptions = {}):
       if (name === undefined) throw new RangeError(`image ${index} of ${base.count}`);
       return name;
     });
-    const scaled = await cached(config, { base: base.digest, scale, names }, () =>
-      decodeNamed(source, names, { ...transform, scale }, onProgress),
+    const scaled = await loadOrDecode(config, { base: base.digest, scale, names }, () =>
+      decodeByName(source, names, { ...transform, scale }, onProgress),
     );
     return { ...scaled, skipped: base.skipped };
   } finally {

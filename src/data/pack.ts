@@ -17,7 +17,7 @@ const READ_BYTES = 2 ** 26;
 
 interface PackHeader {
   digest: string;
-  /** Of the pixel file. */
+  /** Checksum of the pixel file. */
   crc32: number;
   set: Omit<ImageSet, 'pixels' | 'nativeScale'> & { nativeScale: number | 'Infinity' };
 }
@@ -89,8 +89,8 @@ async function removeOldPacks(folder: string): Promise<void> {
   const old = packs.slice(KEPT_PACKS).flatMap(({ name }) => [name, name.replace(/json$/, 'u8')]);
   const known = new Set(packs.map(({ name }) => name));
   // Half a pack may be one that another process is writing now; after a day it isn't.
-  const orphaned = ({ name }: { name: string }) =>
+  const isOrphan = ({ name }: { name: string }) =>
     name.endsWith('.tmp') || (name.endsWith('.u8') && !known.has(name.replace(/u8$/, 'json')));
-  const abandoned = ages.filter((file) => orphaned(file) && Date.now() - file.used > ABANDONED_AFTER_MS);
+  const abandoned = ages.filter((file) => isOrphan(file) && Date.now() - file.used > ABANDONED_AFTER_MS);
   for (const name of [...old, ...abandoned.map(({ name }) => name)]) await rm(join(folder, name), { force: true });
 }

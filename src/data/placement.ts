@@ -19,12 +19,12 @@ function fitRatio(image: Size, target: Size, fit: 'crop' | 'pad'): number {
 export function fittedSize(image: Size, target: Size, fit: DataConfig['fit']): Size {
   if (fit === 'stretch') return { width: target.width, height: target.height };
   const ratio = fitRatio(image, target, fit);
-  const scaled = (length: number) => Math.max(1, Math.round(length * ratio));
-  return { width: scaled(image.width), height: scaled(image.height) };
+  const scale = (length: number) => Math.max(1, Math.round(length * ratio));
+  return { width: scale(image.width), height: scale(image.height) };
 }
 
 /** A span of `length`, in the middle of `total`. */
-function centred(total: number, length: number): number {
+function centreOffset(total: number, length: number): number {
   return Math.floor((total - length) / 2);
 }
 
@@ -45,7 +45,7 @@ export function place(image: Size, target: Size, fit: DataConfig['fit']): { from
     used.height = cut(height, image.height);
   }
   return {
-    from: { left: centred(image.width, used.width), top: centred(image.height, used.height), ...used },
-    to: { left: centred(target.width, width), top: centred(target.height, height), width, height },
+    from: { left: centreOffset(image.width, used.width), top: centreOffset(image.height, used.height), ...used },
+    to: { left: centreOffset(target.width, width), top: centreOffset(target.height, height), width, height },
   };
 }

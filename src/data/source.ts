@@ -12,7 +12,7 @@ export interface SourceEntry {
 }
 
 export interface ImageSource {
-  /** For messages: `folder "photos"`. */
+  /** What messages call the source: `folder "photos"`. */
   title: string;
   /** Anything JSON that differs when the images could differ; part of the cache key. */
   identity: unknown;

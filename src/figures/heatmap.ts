@@ -1,7 +1,7 @@
 /** A table of numbers as coloured cells, as SVG: bands of frequency against steps of training, say. */
 import { scaleLinear } from 'd3-scale';
 import { html, type Markup } from './html.ts';
-import { formatNumber } from './plotScale.ts';
+import { formatNumber } from './scale.ts';
 
 export interface Heatmap {
   title: string;

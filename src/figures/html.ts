@@ -16,7 +16,7 @@ export type Content = Markup | string | number | false | null | undefined | read
 
 /** Tagged template for HTML, SVG and XML. Attribute values must be quoted in the template. */
 export function html(strings: TemplateStringsArray, ...values: Content[]): Markup {
-  return new Markup(strings.reduce((text, string, i) => text + render(values[i - 1]) + string));
+  return new Markup(strings.reduce((text, string, i) => text + markupOf(values[i - 1]) + string));
 }
 
 /** Escapes text for element content and for quoted attributes. Control characters, illegal in XML, become U+FFFD. */
@@ -30,9 +30,9 @@ export function escapeText(text: string): string {
     .replace(/\p{Cc}/gu, (character) => ('\t\n\r'.includes(character) ? character : '\ufffd'));
 }
 
-function render(content: Content): string {
+function markupOf(content: Content): string {
   if (content instanceof Markup) return content.text;
   if (content === false || content === null || content === undefined) return '';
-  if (typeof content === 'object') return content.map(render).join('');
+  if (typeof content === 'object') return content.map(markupOf).join('');
   return escapeText(String(content));
 }

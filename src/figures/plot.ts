@@ -4,13 +4,13 @@
  */
 import { area, line } from 'd3-shape';
 import { type Content, html, type Markup } from './html.ts';
-import { makeScale, type Scale, type ScaleKind } from './plotScale.ts';
+import { makeScale, type Scale, type ScaleKind } from './scale.ts';
 
 /** Okabe & Ito's colours for all kinds of colour vision, without those too pale on white or too dark on black. */
 export const PALETTE: readonly string[] = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7f7f7f'];
 
 export interface Axis {
-  /** With the unit: `SNR (dB)`. */
+  /** What the axis shows, with the unit: `SNR (dB)`. */
   label: string;
   scale?: ScaleKind;
   /** Fixes the ends; what lies beyond is cut off. */
@@ -26,7 +26,7 @@ export interface Series {
   step?: boolean;
   dashed?: boolean;
   /** An interval around y, shaded. */
-  band?: { low: ArrayLike<number>; high: ArrayLike<number> };
+  interval?: { low: ArrayLike<number>; high: ArrayLike<number> };
   /** Instead of the palette's next. */
   color?: string;
 }
@@ -38,7 +38,7 @@ export interface LinePlot {
   series: readonly Series[];
   /** Labelled lines across the plot: a Nyquist frequency, a noise floor. */
   guides?: readonly { axis: 'x' | 'y'; at: number; label: string }[];
-  /** In CSS pixels; as an image in a page the plot scales to the room it has. */
+  /** Size in CSS pixels; as an image in a page the plot scales to the room it has. */
   width?: number;
   height?: number;
 }
@@ -47,7 +47,10 @@ const FONT = 12;
 /** Mean width of a character, as a fraction of the font size. */
 const CHARACTER = 0.56;
 const MUTED = '0.68';
-/** Pixels that a label should have: d3 takes it as a wish, and makes up to 1.4 times as many linear ticks. */
+/**
+ * Pixels of axis that a label should have. d3 takes the number of ticks as a wish, and makes up to 1.4 times as many
+ * linear ones.
+ */
 const ROOM = { x: { linear: 100, log: 80, log2: 48 }, y: { linear: 54, log: 44, log2: 44 } };
 /** Up to this many points are marked one by one. */
 const MARKED_POINTS = 20;
@@ -103,7 +106,7 @@ ${legend.map((row, i) => legendMarkup(row, legendTop + 22 * i + 8))}
 ${axes(frame, plot.x.label, height)}
 ${guides.map((guide) => guideMarkup(guide, frame))}
 <svg x="${left}" y="${top}" width="${plotWidth}" height="${frame.height}" overflow="hidden">
-${shown.map(({ runs, color, band }) => band && runs.map((run) => html`<path d="${areaPath([...run])}" fill="${color}" fill-opacity="0.2"/>\n`))}
+${shown.map(({ runs, color, interval }) => interval && runs.map((run) => html`<path d="${areaPath([...run])}" fill="${color}" fill-opacity="0.2"/>\n`))}
 ${shown.map(({ runs, color, dashed }) => runs.map((run) => lineMarkup(run, color, dashed)))}
 </svg>
 ${shown.map(({ runs, color, dashed, step }) => !step && marks(runs, color, dashed, frame))}
@@ -119,24 +122,28 @@ function allValues(series: readonly Series[], axis: 'x' | 'y', guides: LinePlot[
   return [
     ...series.flatMap((one) => Array.from(one[axis])),
     ...(axis === 'y'
-      ? series.flatMap(({ band }) => (band ? [...Array.from(band.low), ...Array.from(band.high)] : []))
+      ? series.flatMap(({ interval }) => (interval ? [...Array.from(interval.low), ...Array.from(interval.high)] : []))
       : []),
     ...guides.filter((guide) => guide.axis === axis).map(({ at }) => at),
   ];
 }
 
 /** A series in pixels, split where it has gaps, thinned to what can be seen. */
-function runsOf({ name, x, y, step, band }: Series, frame: Frame): Point[][] {
+function runsOf({ name, x, y, step, interval }: Series, frame: Frame): Point[][] {
   if (x.length !== y.length + (step ? 1 : 0)) throw new RangeError(`series "${name}": ${x.length} x for ${y.length} y`);
   const at = (value: number) => frame.height * (1 - frame.y.position(value));
   const runs: Point[][] = [];
   let run: Point[] = [];
   const endRun = () => {
-    if (run.length > 0) runs.push(thinned(run));
+    if (run.length > 0) runs.push(thin(run));
     run = [];
   };
   for (let i = 0; i < y.length; i++) {
-    const [value, low, high] = [at(y[i]), at(band ? band.low[i] : y[i]), at(band ? band.high[i] : y[i])];
+    const [value, low, high] = [
+      at(y[i]),
+      at(interval ? interval.low[i] : y[i]),
+      at(interval ? interval.high[i] : y[i]),
+    ];
     for (const edge of step ? [x[i], x[i + 1]] : [x[i]]) {
       const point = { x: frame.width * frame.x.position(edge), y: value, low, high };
       if (Number.isFinite(point.x) && Number.isFinite(point.y)) run.push(point);
@@ -148,7 +155,7 @@ function runsOf({ name, x, y, step, band }: Series, frame: Frame): Point[][] {
 }
 
 /** Keeps first, lowest, highest and last point of every half pixel: the same line, of bounded length. */
-function thinned(run: readonly Point[]): Point[] {
+function thin(run: readonly Point[]): Point[] {
   const kept: Point[] = [];
   for (let start = 0; start < run.length; ) {
     let end = start + 1;

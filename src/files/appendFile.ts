@@ -31,7 +31,7 @@ export class AppendFile {
 
   /** @throws RunError where nothing more can be written; the file is then as it was before. */
   append(bytes: Uint8Array): void {
-    const descriptor = this.opened();
+    const descriptor = this.requireOpen();
     try {
       for (let written = 0; written < bytes.length; ) {
         written += writeSync(descriptor, bytes, written, bytes.length - written, this.length + written);
@@ -61,7 +61,7 @@ export class AppendFile {
     }
   }
 
-  private opened(): number {
+  private requireOpen(): number {
     if (this.descriptor === undefined) throw new Error(`${this.path} is closed`);
     return this.descriptor;
   }

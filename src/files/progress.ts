@@ -41,7 +41,7 @@ export function formatDuration(seconds: number): string {
 }
 
 /** Four significant digits at most, whatever the number. */
-function formatNumber(value: number): string {
+function formatBriefly(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
@@ -51,8 +51,8 @@ export class Progress {
   private done: number;
   private extras: Readonly<Record<string, number | string>> = {};
   private shownAt: number;
-  private sampledAt: number;
-  private sampledDone: number;
+  private measuredAt: number;
+  private measuredDone: number;
   // Average of the rate with weights that decay over time, and the sum of those weights.
   private weightedRate = 0;
   private weight = 0;
@@ -61,8 +61,8 @@ export class Progress {
   constructor({ label, total, start = 0, unit = 'steps', intervalSeconds = 5, stream, now }: ProgressOptions) {
     const clock = now ?? (() => performance.now() / 1000);
     this.options = { label, total, start, unit, intervalSeconds, stream: stream ?? process.stderr, now: clock };
-    this.done = this.sampledDone = start;
-    this.startedAt = this.sampledAt = clock();
+    this.done = this.measuredDone = start;
+    this.startedAt = this.measuredAt = clock();
     this.shownAt = this.options.stream.isTTY ? Number.NEGATIVE_INFINITY : this.startedAt;
   }
 
@@ -74,7 +74,7 @@ export class Progress {
     const seconds = now();
     if (this.finished || seconds - this.shownAt < (stream.isTTY ? REDRAW_SECONDS : intervalSeconds)) return;
     this.shownAt = seconds;
-    this.sampleRate(seconds);
+    this.measureRate(seconds);
     this.draw(this.line());
   }
 
@@ -91,19 +91,19 @@ export class Progress {
     this.finished = true;
     const { start, now, unit, stream } = this.options;
     const seconds = now() - this.startedAt;
-    const rate = seconds > 0 ? ` (${formatNumber((this.done - start) / seconds)} ${unit}/s)` : '';
+    const rate = seconds > 0 ? ` (${formatBriefly((this.done - start) / seconds)} ${unit}/s)` : '';
     this.draw([`${this.count()} in ${formatDuration(seconds)}${rate}`, ...this.extraTexts()].join(', '));
     if (stream.isTTY) stream.write('\n');
   }
 
-  private sampleRate(seconds: number): void {
-    const elapsed = seconds - this.sampledAt;
+  private measureRate(seconds: number): void {
+    const elapsed = seconds - this.measuredAt;
     if (!(elapsed > 0)) return;
     const decay = Math.exp(-elapsed / RATE_SECONDS);
-    this.weightedRate = decay * this.weightedRate + ((1 - decay) * (this.done - this.sampledDone)) / elapsed;
+    this.weightedRate = decay * this.weightedRate + ((1 - decay) * (this.done - this.measuredDone)) / elapsed;
     this.weight = decay * this.weight + (1 - decay);
-    this.sampledAt = seconds;
-    this.sampledDone = this.done;
+    this.measuredAt = seconds;
+    this.measuredDone = this.done;
   }
 
   private count(): string {
@@ -113,7 +113,7 @@ export class Progress {
 
   private extraTexts(): string[] {
     return Object.entries(this.extras).map(([name, value]) => {
-      return `${name} ${typeof value === 'number' ? formatNumber(value) : value}`;
+      return `${name} ${typeof value === 'number' ? formatBriefly(value) : value}`;
     });
   }
 
@@ -122,7 +122,7 @@ export class Progress {
     const rate = this.weight > 0 ? this.weightedRate / this.weight : Number.NaN;
     const parts = [this.count()];
     if (total) parts[0] += ` (${Math.floor((100 * this.done) / total)}%)`;
-    if (Number.isFinite(rate)) parts.push(`${formatNumber(rate)} ${unit}/s`);
+    if (Number.isFinite(rate)) parts.push(`${formatBriefly(rate)} ${unit}/s`);
     if (total !== undefined && rate > 0) parts.push(`ETA ${formatDuration(Math.max(0, total - this.done) / rate)}`);
     // Last, because a narrow terminal cuts the end off.
     return [...parts, ...this.extraTexts()].join(', ');

@@ -7,10 +7,10 @@
  * A reference image is in the radii of its neighbours' balls too, so intervals leave out images of both sides, one by
  * one. Resampling would not do: copies among the reference make balls smaller.
  */
-import { type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+import { type ImageSets, leaveOut, type Measured, type Metric } from './metric.ts';
 import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
 import { meanOf } from './signal/bootstrap.ts';
-import { type Estimate, type Interval, twoSampleInterval } from './signal/jackknife.ts';
+import { type Estimate, type Interval, NO_INTERVAL, twoSampleInterval } from './signal/jackknife.ts';
 
 /** Neighbours whose distance is a ball's radius, where there are so many images. */
 const NEIGHBOURS = 5;
@@ -41,7 +41,7 @@ export const coverage: Metric = {
 function measureCoverage(sets: ImageSets): Measured {
   const { generated, reference, count, references } = sharedFeatures(sets);
   if (references <= NEIGHBOURS) {
-    return leftOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
+    return leaveOut('coverage', `it needs more than ${NEIGHBOURS} reference images, there are ${references}`);
   }
   const measured = densityCoverage(generated, reference, RANDOM_FEATURES, NEIGHBOURS);
   const { points } = measured;
@@ -66,20 +66,31 @@ export interface DensityCoverage {
   densities: Float64Array;
   /** 1 or 0 per reference image; coverage is their mean. */
   covered: Float64Array;
-  /** With jackknife intervals over both sets; NaN below 3 generated or k + 2 reference images, or where nothing varies. */
+  /**
+   * Both with jackknife intervals over both sets; NaN below 3 generated or k + 2 reference images, or where nothing
+   * varies.
+   */
   density: Estimate;
   coverage: Estimate;
   /** Balls of radius 0, around images with k copies or more. */
   points: number;
 }
 
-/** A ball of radius 0 around k copies or more is a point, which holds what lies at it; it counts by the others it holds. */
+/**
+ * A ball around a reference image. Around k copies or more its radius is 0: a point, which holds only what lies exactly
+ * at it.
+ */
 interface Ball {
   squaredRadius: number;
+  /** Other reference images in it: what the count of generated images in it is divided by. */
   others: number;
 }
 
-/** @param generated, reference features [count, dimensions]; more than k reference images. */
+/**
+ * Density and coverage of generated images among reference images.
+ *
+ * @param generated, reference features [count, dimensions]; more than k reference images.
+ */
 export function densityCoverage(
   generated: Float64Array,
   reference: Float64Array,
@@ -124,7 +135,9 @@ export function densityCoverage(
   const isEnough = m > 2 && n > k + 1;
   const estimate = (value: number, withoutGenerated: Float64Array, withoutReference: Float64Array, most: number) => ({
     value,
-    interval: isEnough ? within(twoSampleInterval(value, withoutGenerated, withoutReference), most) : NONE,
+    interval: isEnough
+      ? clampInterval(twoSampleInterval(value, withoutGenerated, withoutReference), most)
+      : NO_INTERVAL,
   });
   return {
     densities,
@@ -145,15 +158,13 @@ export function densityCoverage(
   };
 }
 
-const NONE: Interval = [Number.NaN, Number.NaN];
-
 function isInside({ squaredRadius }: Ball, squaredDistance: number): boolean {
   return squaredRadius > 0 ? squaredDistance < squaredRadius : squaredDistance === 0;
 }
 
-/** Cut at 0 and `most`; none where nothing varied. */
-function within([low, high]: Interval, most: number): Interval {
-  return low < high ? [Math.max(0, low), Math.min(most, high)] : NONE;
+/** The interval cut at 0 and `most`; none where nothing varied. */
+function clampInterval([low, high]: Interval, most: number): Interval {
+  return low < high ? [Math.max(0, low), Math.min(most, high)] : NO_INTERVAL;
 }
 
 /** 1 − ∏_{i=1..k} (N−i)/(N+M−i): the coverage expected of M images from the distribution of the N reference images. */

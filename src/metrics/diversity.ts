@@ -1,6 +1,6 @@
 /** How alike the images of one set are: mean MS-SSIM over random pairs (Odena et al. 2017, §4.2). Low is diverse. */
 import type { Random } from '../random.ts';
-import { type Draws, type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+import { type Draws, type ImageSets, leaveOut, type Measured, type Metric } from './metric.ts';
 import { meanInterval, meanOf } from './signal/bootstrap.ts';
 import type { ImageStack } from './signal/imageStack.ts';
 import { multiScaleSsim, similarityScales } from './ssim.ts';
@@ -26,7 +26,7 @@ export const diversity: Metric = {
 
 function measureDiversity({ generated, reference }: ImageSets, random: Draws): Measured {
   const scales = similarityScales(generated.width, generated.height);
-  if (scales === 0) return leftOut('diversity', "MS-SSIM's window of 11 pixels does not fit the images");
+  if (scales === 0) return leaveOut('diversity', "MS-SSIM's window of 11 pixels does not fit the images");
   const source = random();
   return {
     found: Object.entries({ generated, reference }).map(([side, stack]) => {

@@ -15,7 +15,7 @@ export interface Gaussian {
   covariance: Float64Array;
 }
 
-/** Of [count, d] vectors, row by row. */
+/** The moments of [count, d] vectors, row by row. */
 export function momentsOf(rows: ArrayLike<number>, dimensions: number): Moments {
   const count = rows.length / dimensions;
   if (!Number.isInteger(count) || count < 1) throw new RangeError(`${rows.length} numbers as vectors of ${dimensions}`);
@@ -74,7 +74,7 @@ function addOuter(a: Float64Array, b: Float64Array, sign: 1 | -1, v: Float64Arra
   return sum;
 }
 
-/** With the covariance divided by N−1. */
+/** The Gaussian with these moments, its covariance divided by N−1. */
 export function gaussianOf({ count, mean, scatter }: Moments): Gaussian {
   if (count < 2) throw new RangeError(`a covariance needs 2 vectors, got ${count}`);
   const d = mean.length;
@@ -95,7 +95,7 @@ export function frechetDistance(a: Gaussian, b: Gaussian): number {
   }
   // With Σ₁ = RᵀR, Σ₁Σ₂ has the eigenvalues of the symmetric RΣ₂Rᵀ.
   const { rows, rank } = pivotedCholesky(a.covariance, d);
-  const crossTrace = symmetricEigen(sandwich(rows, rank, b.covariance, d), rank, false).values.reduce(
+  const crossTrace = symmetricEigen(tripleProduct(rows, rank, b.covariance, d), rank, false).values.reduce(
     (sum, value) => sum + Math.sqrt(Math.max(0, value)),
     0,
   );
@@ -131,7 +131,7 @@ function pivotedCholesky(matrix: Float64Array, d: number): { rows: Float64Array;
 }
 
 /** The lower triangle of R·A·Rᵀ, [rank,rank], for R [rank,d] and a symmetric A. */
-function sandwich(rows: Float64Array, rank: number, matrix: Float64Array, d: number): Float64Array {
+function tripleProduct(rows: Float64Array, rank: number, matrix: Float64Array, d: number): Float64Array {
   const product = new Float64Array(rank * rank);
   const row = new Float64Array(d);
   for (let i = 0; i < rank; i++) {

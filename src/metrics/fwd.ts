@@ -1,5 +1,16 @@
-/** FWD, the Fréchet wavelet distance: of sets as they are, with the floor, and with its bias taken off. */
-import { type Draws, FEWEST_SPLIT, type Found, type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+/**
+ * FWD, the Fréchet wavelet distance: of the sets as they are, of halves of the reference (its floor), and with its bias
+ * taken off.
+ */
+import {
+  type Draws,
+  FEWEST_SPLIT,
+  type Found,
+  type ImageSets,
+  leaveOut,
+  type Measured,
+  type Metric,
+} from './metric.ts';
 import { floorNote } from './signal/halfSamples.ts';
 import { channelsOf, type ImageStack, selectImages } from './signal/imageStack.ts';
 import {
@@ -11,13 +22,13 @@ import {
   waveletFloor,
 } from './waveletPackets.ts';
 
-/** Packets times the cube of their dimension: beyond it FWD's eigenvalues take minutes. */
+/** Most packets times the cube of their dimension: beyond it, eigenvalues take minutes. */
 const WAVELET_BUDGET = 5e9;
-/** Numbers that the moments of all folds may be: two thirds of a gigabyte. */
+/** Most numbers in the moments of all folds: two thirds of a gigabyte. */
 const FOLD_BUDGET = 8e7;
-/** For an interval; as many have a floor of 8 splits. */
+/** Folds that an interval needs; with as many, a floor is the mean of 8 splits. */
 const LEAST_FOLDS = 8;
-/** Each takes as long as the distance itself; Student's t is then 2.2. */
+/** Folds at most: each takes as long as the distance itself, and with 12 Student's t is down to 2.2. */
 const MOST_FOLDS = 12;
 
 export const fwd: Metric = {
@@ -49,13 +60,13 @@ export const fwd: Metric = {
 
 function measureWavelets({ generated, reference }: ImageSets, random: Draws): Measured {
   const { width, height } = generated;
-  if (Math.min(width, height) < 2) return leftOut('fwd', 'images need at least 2 pixels along both axes');
+  if (Math.min(width, height) < 2) return leaveOut('fwd', 'images need at least 2 pixels along both axes');
   const level = packetLevel(width, height);
   const packets = 4 ** level;
   const channels = channelsOf(generated);
   const dimension = Math.floor(width / 2 ** level) * Math.floor(height / 2 ** level) * channels;
   if (packets * dimension ** 3 > WAVELET_BUDGET) {
-    return leftOut('fwd', `images of ${width}x${height} have too many wavelet packets; compare at a smaller --size`);
+    return leaveOut('fwd', `images of ${width}x${height} have too many wavelet packets; compare at a smaller --size`);
   }
   const protocolOf = (images: number) => `haar${level}_c${channels}_n${images}`;
   const affordable = Math.max(2, Math.floor(FOLD_BUDGET / (packets * dimension * (dimension + 1))));
@@ -71,7 +82,11 @@ function measureWavelets({ generated, reference }: ImageSets, random: Draws): Me
   const other = foldsOf(reference, 1, hasFloor ? evenFolds(hasInterval ? images : reference.count) : 1);
   const floor = hasFloor ? waveletFloor(other) : undefined;
   const found: Found[] = [
-    { key: 'fwd', protocol: protocolOf(generated.count), value: frechetWaveletDistance(merged(own), merged(other)) },
+    {
+      key: 'fwd',
+      protocol: protocolOf(generated.count),
+      value: frechetWaveletDistance(mergeFolds(own), mergeFolds(other)),
+    },
   ];
   if (hasInterval) {
     const debiased = debiasedWaveletDistance(own, other);
@@ -91,4 +106,4 @@ function measureWavelets({ generated, reference }: ImageSets, random: Draws): Me
   return { found, notes };
 }
 
-const merged = (folds: ReturnType<typeof packetFolds>) => folds.reduce(mergePackets);
+const mergeFolds = (folds: ReturnType<typeof packetFolds>) => folds.reduce(mergePackets);

@@ -1,30 +1,32 @@
 /** A set of generated images against a set of reference images, unpaired, by the metrics of the registry or others. */
-import { declaredBy, describeFound } from './findings.ts';
+import { declarationsOf, describeFound } from './findings.ts';
 import { type ImageSets, type Measured, type Metric, namedDraws } from './metric.ts';
-import { metricNamed, metricNames } from './registry.ts';
+import { METRICS, metricNames } from './registry.ts';
 import type { EvaluationResult, Finding } from './result.ts';
 import { channelsOf, type ImageStack } from './signal/imageStack.ts';
 
 export interface SetEvaluation {
   result: EvaluationResult;
-  /** Those of the result: what was left out, and why. */
+  /** The notes of the result: what was left out, and why. */
   notes: string[];
 }
 
 export interface SetOptions {
-  /** By name, or as they are, known to the registry or not (default: all that the registry knows). */
+  /** Names of registered metrics, or metrics themselves, registered or not (default: all that are registered). */
   metrics?: readonly (string | Metric)[];
-  /** Of resampling, splits, patches and directions. */
+  /** Seeds resampling, splits, patches and directions. */
   seed?: number;
-  /** Before the metrics' names: `samples_`. */
+  /** Stands before the names of numbers: `samples_`. */
   prefix?: string;
-  /** What is to be said before the metrics' own notes, of how the images came to be what they are. */
+  /** Notes that come before the metrics' own: how the images were prepared, say. */
   notes?: readonly string[];
   /** Called as each metric begins. */
   onMetric?: (metric: string) => void;
 }
 
 /**
+ * Measures a generated set against a reference set of images of the same size.
+ *
  * @throws RangeError for sets of different sizes, or of fewer than 2 images; UsageError for a metric that is not known;
  *   RunError where a value is not finite.
  */
@@ -33,7 +35,7 @@ export function evaluateImageSets(
   reference: ImageStack,
   { metrics = metricNames(), seed = 0, prefix = '', notes = [], onMetric = () => {} }: SetOptions = {},
 ): SetEvaluation {
-  const chosen = [...new Set(metrics.map((metric) => (typeof metric === 'string' ? metricNamed(metric) : metric)))];
+  const chosen = [...new Set(metrics.map((metric) => (typeof metric === 'string' ? METRICS.get(metric) : metric)))];
   requireComparable(generated, reference);
   const kept = new Map<string, unknown>();
   const sets: ImageSets = {
@@ -87,13 +89,16 @@ function requireComparable(generated: ImageStack, reference: ImageStack): void {
   }
 }
 
-/** An interval that does not hold its value, which is a metric's mistake, is left out and said. */
+/**
+ * Names what a metric found. An interval that does not hold its value is the metric's mistake: it is left out, and a
+ * note says so.
+ */
 function describeMeasured(
   { found, notes = [], bands, rings }: Measured,
   metric: Metric,
   prefix: string,
 ): { findings: Finding[]; notes: string[] } & Pick<Measured, 'bands' | 'rings'> {
-  const findings = describeFound(found, declaredBy(metric), prefix);
+  const findings = describeFound(found, declarationsOf(metric), prefix);
   const beside = findings.filter(
     ({ interval }, i) => !interval && found[i].interval?.every((end) => !Number.isNaN(end)),
   );

@@ -6,7 +6,7 @@
  */
 import type { Metric } from './metric.ts';
 import { RANDOM_FEATURES, sharedFeatures } from './randomFeatures.ts';
-import { type Interval, twoSampleInterval } from './signal/jackknife.ts';
+import { type Interval, NO_INTERVAL, twoSampleInterval } from './signal/jackknife.ts';
 
 export const kid: Metric = {
   name: 'kid',
@@ -26,7 +26,7 @@ export const kid: Metric = {
 
 export interface KernelDistance {
   value: number;
-  /** By the jackknife over images of both sides. NaN for fewer than 3 images a side. */
+  /** 95 % interval by the jackknife over images of both sides. NaN for fewer than 3 images a side. */
   interval: Interval;
 }
 
@@ -39,7 +39,7 @@ export function kernelDistance(a: Float64Array, b: Float64Array, dimensions: num
   const total = (sums: Float64Array) => sums.reduce((sum, value) => sum + value, 0);
   const [sumA, sumB, sumAB] = [total(aa), total(bb), total(ab)];
   const value = sumA / (m * (m - 1)) + sumB / (n * (n - 1)) - (2 * sumAB) / (m * n);
-  if (m < 3 || n < 3) return { value, interval: [Number.NaN, Number.NaN] };
+  if (m < 3 || n < 3) return { value, interval: NO_INTERVAL };
   // Leaving an image out takes its row and its column away.
   const without = (own: Float64Array, sum: number, cross: Float64Array, count: number, others: number, rest: number) =>
     own.map(

@@ -27,12 +27,12 @@ export type Numbers = Readonly<Record<string, About>>;
 export interface Found {
   /** One of the metric's `numbers`. */
   key: string;
-  /** What fixes the protocol, the unit last: `haar4_c3_n1000`, `r31_n1000_db`. The end of its name. */
+  /** End of the number's name: what fixes the protocol, with the unit last (`haar4_c3_n1000`, `r31_n1000_db`). */
   protocol: string;
   value: number;
-  /** Of 95 %, of the same quantity as the value: it must hold it. NaN ends where there is none. */
+  /** 95 % interval of the same quantity as the value, which it must hold; NaN ends where there is none. */
   interval?: Interval;
-  /** The band that it is of, between key and protocol in its name. */
+  /** Name of the band that the number is of; it stands between key and protocol in the number's name. */
   band?: string;
 }
 
@@ -48,14 +48,14 @@ export interface Measured {
 export interface ImageSets {
   generated: ImageStack;
   reference: ImageStack;
-  /** What several metrics need, worked out when first asked for; its draws are keyed by this name. */
+  /** Works out what several metrics need, once; its draws are keyed by this name. */
   shared<T>(name: string, compute: (random: Draws) => T): T;
 }
 
 /** Draws of one metric, the same at each call; parts have draws of their own. */
 export type Draws = (part?: number) => Random;
 
-/** Beyond it a step has more bits than a number holds exactly. */
+/** Parts that draws may have: more would need a step of more bits than a number holds exactly. */
 const MOST_PARTS = 2 ** 21;
 
 /**
@@ -70,17 +70,17 @@ export function namedDraws(seed: number, name: string): Draws {
   };
 }
 
-/** Of UTF-8, 32 bits. */
+/** FNV-1a hash of a text's UTF-8, unsigned, 32 bits. */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
 
-/** A floor needs two halves of two images. */
+/** Images that a set needs to have a floor: two halves of two images. */
 export const FEWEST_SPLIT = 4;
 
-/** Where a metric can't be measured. */
-export function leftOut(metric: string, reason: string): Measured {
+/** What a metric gives where it can't be measured: no numbers, and the reason as a note. */
+export function leaveOut(metric: string, reason: string): Measured {
   return { found: [], notes: [`${metric} is left out: ${reason}`] };
 }

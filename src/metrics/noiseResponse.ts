@@ -114,14 +114,16 @@ export class NoiseDraws {
       signal: energy[b],
       leastSignal: least[b],
       cross: cross[b],
-      fits: mirrored(fitGrams[b], m),
+      fits: mirror(fitGrams[b], m),
       copies: copies[b],
-      noises: mirrored(noiseGrams[b], m),
+      noises: mirror(noiseGrams[b], m),
     }));
   }
 }
 
-/** The statistics of one band, for draws that count `counts[m]` times each: once, or 0 where left out. */
+/**
+ * The statistics of one band. Draw m counts `counts[m]` times: once, or not at all where the jackknife leaves it out.
+ */
 export function noiseStatistics(
   grams: BandGrams,
   band: Band,
@@ -146,7 +148,7 @@ export function noiseStatistics(
   };
   const [fits, copies, noises] = [sums(grams.fits), sums(grams.copies), sums(grams.noises)];
   const meanCross = crossed / total;
-  const samples = channels * (width * height) ** 2;
+  const divisor = channels * (width * height) ** 2;
   const variance = fits.scatter / (total - 1);
   const noiseCopy = copies.scatter / noises.scatter;
   return {
@@ -155,12 +157,12 @@ export function noiseStatistics(
     noiseGain: fits.scatter / noises.scatter,
     noiseCopy,
     degreesOfFreedom: band.modes * noiseCopy,
-    biasSquaredMse: (fits.ofMean - 2 * meanCross + grams.signal - variance / total) / samples,
-    varianceMse: variance / samples,
+    biasSquaredMse: (fits.ofMean - 2 * meanCross + grams.signal - variance / total) / divisor,
+    varianceMse: variance / divisor,
   };
 }
 
-/** Leaving out one draw, two must remain to scatter: with fewer draws intervals are NaN. */
+/** Draws that intervals need: with one left out, two must remain to scatter. */
 const DRAWS_FOR_INTERVALS = 3;
 
 /** The statistics of all bands with 95 % jackknife intervals over draws (G, a ratio of energies, on a log scale). */
@@ -219,7 +221,7 @@ export function planeSpectra(image: ArrayLike<number>, { width, height, channels
   });
 }
 
-function mirrored(lower: Float64Array, n: number): Float64Array {
+function mirror(lower: Float64Array, n: number): Float64Array {
   for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) lower[j * n + i] = lower[i * n + j];
   return lower;
 }

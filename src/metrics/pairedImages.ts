@@ -8,7 +8,6 @@ import {
   bandMetricName,
   FIDELITY_COLUMNS,
   type FidelityColumn,
-  type PairedEnergies,
   PairedSpectrum,
   pairedEvaluation,
   sumOverBands,
@@ -24,7 +23,7 @@ import {
   resampledMeans,
   withoutUnknown,
 } from './signal/bootstrap.ts';
-import { type Interval, jackknifeInterval, leftOutMeans } from './signal/jackknife.ts';
+import { type Interval, jackknifeInterval, leaveOneOutMeans } from './signal/jackknife.ts';
 import { similarityScales, ssim } from './ssim.ts';
 
 /** What is measured of pairs, by key. */
@@ -46,18 +45,18 @@ export const PAIRED_NUMBERS: Numbers = {
   frc: { label: 'FRC', better: 'high', role: 'detail' },
 };
 
-/** What a resampled row holds, per band. */
+/** The energies that a row of resampling holds, each per band, in this order. */
 const ENERGIES = ['reference', 'estimate', 'cross', 'error'] as const;
 const COLUMNS = Object.keys(FIDELITY_COLUMNS) as FidelityColumn[];
-/** Energies, whose errors are relative; those of SNR, a logarithm already, are alike. */
+/** Columns whose errors are relative, so that their intervals are taken on a log scale; SNR is a logarithm already. */
 const RELATIVE: readonly FidelityColumn[] = ['mse', 'fvu', 'powerRatio'];
 
 /** A band with 95 % intervals of its columns, `snrDbLow` to `snrDbHigh`; without them for a single image. */
 export type BandFidelityInterval = BandFidelity & Partial<Record<`${FidelityColumn}${'Low' | 'High'}`, number>>;
 
 /**
- * Of the mean PSNR. That of a run's own training images has one name whatever their number, all of them: runs are
- * compared by it.
+ * Name of the mean PSNR. Of a run's own training images it doesn't say their number, which is always all of them: runs
+ * are compared by it.
  */
 export function psnrMetricName(prefix: string, images: number): string {
   return prefix === 'reconstruction' ? 'reconstruction_psnr_db' : `${prefix}_psnr_n${images}_db`;
@@ -69,7 +68,7 @@ export class PairedImages {
   /** Empty where the window of SSIM does not fit the images. */
   readonly ssims: number[] = [];
   private readonly partitions: readonly BandPartition[];
-  /** Of each image and partition, [4, bands]. */
+  /** Energies of each image and partition, [4, bands] each, one after the other. */
   private readonly rows: number[] = [];
 
   constructor(width: number, height: number, channels = 3) {
@@ -99,11 +98,11 @@ export class PairedImages {
    * @param values how the pixels came to be.
    */
   evaluation(prefix: string, values: string, seed = 0): EvaluationResult {
-    const result = this.measured(prefix, values, seed);
+    const result = this.measure(prefix, values, seed);
     return { ...result, findings: findingsOf(result, declare('paired', PAIRED_NUMBERS), `${prefix}_`) };
   }
 
-  private measured(prefix: string, values: string, seed: number): EvaluationResult {
+  private measure(prefix: string, values: string, seed: number): EvaluationResult {
     const result = pairedEvaluation(this.spectrum, prefix, values);
     const random = new Random(seed, 'pairedImages');
     const images = this.psnrs.length;
@@ -126,7 +125,7 @@ export class PairedImages {
     const isFew = images < FEWEST_RESAMPLED;
     const columns = this.rows.length / images;
     const [octaves, rings] = this.fidelityOf(
-      isFew ? leftOutMeans(this.rows, columns) : resampledMeans(this.rows, columns, random),
+      isFew ? leaveOneOutMeans(this.rows, columns) : resampledMeans(this.rows, columns, random),
       columns,
     );
     const intervalOf = (column: FidelityColumn, own: number, others: readonly number[]) =>
@@ -143,17 +142,17 @@ export class PairedImages {
   /** Fidelity from mean rows of some images: [partitions][rows][bands]; all partitions see the same images. */
   private fidelityOf(means: Float64Array, columns: number): BandFidelity[][][] {
     const { width, height, channels } = this.spectrum;
-    const samples = channels * (width * height) ** 2;
+    const divisor = channels * (width * height) ** 2;
     let first = 0;
     return this.partitions.map(({ bands }) => {
       const from = first;
       first += ENERGIES.length * bands.length;
       return Array.from({ length: means.length / columns }, (_, r) => {
         const at = (energy: number) => r * columns + from + energy * bands.length;
-        const energies = Object.fromEntries(
-          ENERGIES.map((name, energy) => [name, means.subarray(at(energy), at(energy + 1))]),
-        ) as unknown as PairedEnergies;
-        return bandFidelity(energies, bands, samples);
+        const [reference, estimate, cross, error] = ENERGIES.map((_, energy) =>
+          means.subarray(at(energy), at(energy + 1)),
+        );
+        return bandFidelity({ reference, estimate, cross, error }, bands, divisor);
       });
     });
   }

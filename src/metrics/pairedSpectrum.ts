@@ -13,7 +13,7 @@
 import { RunError } from '../errors.ts';
 import { meanSquaredError, psnrOfMse } from './psnr.ts';
 import type { EvaluationResult } from './result.ts';
-import { type Band, type BandPartition, octavePartition, ringPartition } from './signal/bands.ts';
+import { type Band, type BandPartition, octavePartition, ringPartition, sumByBand } from './signal/bands.ts';
 import { fft2 } from './signal/fft.ts';
 import { ROUNDING_ENERGY } from './signal/leastEnergy.ts';
 
@@ -127,8 +127,8 @@ export class PairedSpectrum {
     }
     if (this.mses.length === 0) throw new RangeError('no image pair was added');
     // Per image, channel and pixel; another W·H turns |unnormalised|² into |orthonormal|².
-    const samples = this.mses.length * this.channels * (this.width * this.height) ** 2;
-    return bandFidelity(sumOverBands(this.energies, partition), partition.bands, samples);
+    const divisor = this.mses.length * this.channels * (this.width * this.height) ** 2;
+    return bandFidelity(sumOverBands(this.energies, partition), partition.bands, divisor);
   }
 }
 
@@ -138,20 +138,21 @@ function makeEnergies(length: number): PairedEnergies {
 }
 
 /** Sums per-mode energies over the modes of each band. */
-export function sumOverBands(energies: PairedEnergies, { bands, membership }: BandPartition): PairedEnergies {
-  const sums = makeEnergies(bands.length);
-  for (const key of ['reference', 'estimate', 'cross', 'error'] as const) {
-    for (let k = 0; k < membership.length; k++) sums[key][membership[k]] += energies[key][k];
-  }
-  return sums;
+export function sumOverBands(energies: PairedEnergies, partition: BandPartition): PairedEnergies {
+  return {
+    reference: sumByBand(energies.reference, partition),
+    estimate: sumByBand(energies.estimate, partition),
+    cross: sumByBand(energies.cross, partition),
+    error: sumByBand(energies.error, partition),
+  };
 }
 
 /**
  * The ratios of per-band energies.
  *
- * @param samples what the energies are divided by to give MSEs: images · channels · (H·W)².
+ * @param divisor what the energies are divided by to give MSEs: images · channels · (H·W)².
  */
-export function bandFidelity(energies: PairedEnergies, bands: readonly Band[], samples: number): BandFidelity[] {
+export function bandFidelity(energies: PairedEnergies, bands: readonly Band[], divisor: number): BandFidelity[] {
   const total = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);
   const rounding = ROUNDING_ENERGY * (total(energies.reference) + total(energies.error));
   return bands.map((band, b) => {
@@ -161,8 +162,8 @@ export function bandFidelity(energies: PairedEnergies, bands: readonly Band[], s
     const fvu = over(error);
     return {
       ...band,
-      mse: error / samples,
-      energy: reference / samples,
+      mse: error / divisor,
+      energy: reference / divisor,
       fvu,
       snrDb: -10 * Math.log10(fvu),
       transfer: over(cross),

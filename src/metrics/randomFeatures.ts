@@ -28,7 +28,7 @@ const layers = CHANNELS.slice(1).map((outputs, layer) => {
 /** Features are compared all with all, so of at most this many images a side, drawn at random. */
 const MOST_FEATURES = 1000;
 
-/** Of both sets, worked out once for all metrics that ask for them. */
+/** Features of both sets, computed once for all metrics that ask for them. */
 export function sharedFeatures({ generated, reference, shared }: ImageSets) {
   return shared('random_features', (random) => {
     const source = random();

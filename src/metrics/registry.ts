@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import { Registry } from '../registry.ts';
 import { coverage } from './coverage.ts';
 import { diversity } from './diversity.ts';
-import { type Declared, declaredBy } from './findings.ts';
+import { type Declarations, declarationsOf } from './findings.ts';
 import { fwd } from './fwd.ts';
 import { kid } from './kid.ts';
 import type { Metric } from './metric.ts';
@@ -14,19 +14,14 @@ const BUILT_IN = { spectrum, fwd, swd, kid, coverage, diversity } satisfies Reco
 
 export const METRICS = new Registry<Metric>('metric', BUILT_IN);
 
-/** In the order in which they are measured. */
+/** Names of all metrics, in the order in which they are measured. */
 export function metricNames(): string[] {
   return METRICS.names();
 }
 
-/** @throws UsageError where there is none of this name. */
-export function metricNamed(name: string): Metric {
-  return METRICS.get(name);
-}
-
 /** Every number that these metrics, or all, may find. */
-export function declaredNumbers(metrics: Iterable<Metric> = METRICS.all().map(([, metric]) => metric)): Declared {
-  return new Map([...metrics].flatMap((metric) => [...declaredBy(metric)]));
+export function declaredNumbers(metrics: Iterable<Metric> = METRICS.all().map(([, metric]) => metric)): Declarations {
+  return new Map([...metrics].flatMap((metric) => [...declarationsOf(metric)]));
 }
 
 /**
@@ -38,7 +33,7 @@ export function declaredNumbers(metrics: Iterable<Metric> = METRICS.all().map(([
  */
 export function addMetric(metric: Metric, plugin?: string): void {
   const { name } = metric;
-  const keys = [...declaredBy(metric).keys()];
+  const keys = [...declarationsOf(metric).keys()];
   const odd = [name, ...keys].find((text) => !/^[A-Za-z][\w-]*$/.test(text));
   if (odd !== undefined) {
     throw new UsageError(`metric "${name}": "${odd}" can't be a name; use letters, digits, _ and -, a letter first`);

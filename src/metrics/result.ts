@@ -7,19 +7,19 @@ export type BandEntry = Band & Record<string, number | string>;
 
 /** What a number is, for those who read it. */
 export interface About {
-  /** As tables head it: `FWD`. */
+  /** What heads it in tables: `FWD`. */
   label: string;
   unit?: string;
-  /** Left out where neither is: a slope, the size of a floor. */
+  /** Which direction is better; left out where neither is: of a slope, of a floor. */
   better?: 'low' | 'high';
-  /** How it reads, in one line. */
+  /** How to read it, in one line. */
   reads?: string;
   /**
-   * `headline`: decides, and stands first (where left out); `supporting`: comes after, in reports too; `detail`: on screen
-   * and in files only.
+   * `headline` (where left out): decides, and stands first; `supporting`: comes after, in reports too; `detail`: on
+   * screen and in files only.
    */
   role?: Role;
-  /** The number that it is read against, its floor or what to expect: that one's key, and what it is of. */
+  /** The number to compare it with, a floor or an expectation: its key, and what it is of. */
   against?: { key: string; label: string };
 }
 
@@ -28,16 +28,16 @@ export type Role = (typeof ROLES)[number];
 
 /** One number of an evaluation, with all that a reader needs; `metrics` and `intervals` hold it by its name. */
 export interface Finding extends Omit<About, 'against' | 'role'> {
-  /** Which metric's it is. */
+  /** Name of the metric that found it. */
   metric: string;
   /** Which number, whatever the protocol: `fwd`, `fwd_floor`. Reports look numbers up by it. */
   key: string;
   /** Prefix, key, band and protocol: `samples_fwd_haar4_c3_n1000`. */
   name: string;
   value: number;
-  /** Of 95 %; always holds the value. */
+  /** 95 % interval; always holds the value. */
   interval?: Interval;
-  /** Of one band, `dc`, `corner` or an octave, which tables of bands show. */
+  /** Name of the band that it is of, `dc`, `corner` or an octave, where it is of one: tables of bands show these. */
   band?: string;
   role: Role;
   against?: { name: string; value: number; label: string };
@@ -58,6 +58,17 @@ export interface EvaluationResult {
   rings?: BandEntry[];
   /** What was left out or done otherwise than usual, and why. */
   notes?: string[];
-  /** Of single images, by name. */
+  /** Numbers of single images, each with the image's name. */
   images?: Record<string, number | string>[];
+}
+
+/** Collects the flat numbers of an evaluation, and those of their intervals whose ends are finite. */
+export class FlatNumbers {
+  readonly metrics: Record<string, number> = {};
+  readonly intervals: Record<string, Interval> = {};
+
+  put(name: string, value: number, interval?: Interval): void {
+    this.metrics[name] = value;
+    if (interval?.every(Number.isFinite)) this.intervals[name] = interval;
+  }
 }

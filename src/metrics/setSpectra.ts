@@ -3,7 +3,7 @@ import type { Random } from '../random.ts';
 import { type Band, octavePartition, ringPartition } from './signal/bands.ts';
 import { bootstrapInterval, FEWEST_RESAMPLED, resampledMeans } from './signal/bootstrap.ts';
 import { type ImageStack, roundingPower } from './signal/imageStack.ts';
-import type { Interval } from './signal/jackknife.ts';
+import { type Interval, NO_INTERVAL } from './signal/jackknife.ts';
 import {
   columnMeans,
   comparableBands,
@@ -35,11 +35,11 @@ export interface SetSpectra {
   octaves: SpectralBand[];
   /** Rings that the distance is taken over. */
   comparedRings: number;
-  /** Of the sets themselves, which sampling makes too high. */
+  /** LSD of the sets as they are: sampling makes it too high. */
   lsdDb: number;
-  /** Of the distance between what the sets were drawn from; see `spectralIntervals`. NaN below 16 images a side. */
+  /** Estimate of the LSD between what the sets were drawn from; see `spectralIntervals`. NaN below 16 images a side. */
   lsdDebiasedDb: number;
-  /** Of `lsdDebiasedDb`. */
+  /** 95 % interval of `lsdDebiasedDb`. */
   lsdIntervalDb: Interval;
   floor?: SpectralFloor;
   /** NaN where fewer than two rings have more than rounding; intervals also below 16 images. */
@@ -59,7 +59,7 @@ export function compareSpectra(generated: ImageStack, reference: ImageStack, ran
   const intervals: SpectralIntervals =
     own.resampled && other.resampled
       ? spectralIntervals(bands, means, { generated: own.resampled, reference: other.resampled }, rounding, comparable)
-      : { ratiosDb: bands.map(() => NONE), lsdDb: { value: Number.NaN, interval: NONE } };
+      : { ratiosDb: bands.map(() => NO_INTERVAL), lsdDb: { value: Number.NaN, interval: NO_INTERVAL } };
   const floor = splitHalfFloor(bands, other.powers, rounding, comparable, random);
   // The variance of a difference of logs goes with the sum of the sets' 1/n.
   const scale = floor ? Math.sqrt((1 / generated.count + 1 / reference.count) / (2 / floor.images)) : Number.NaN;
@@ -91,11 +91,9 @@ export function compareSpectra(generated: ImageStack, reference: ImageStack, ran
   };
 }
 
-const NONE: Interval = [Number.NaN, Number.NaN];
-
 /** A set's powers in rings, then in octaves, side by side: resampled together, that is once. */
 interface Spectrum extends BandPowers {
-  /** Bands that are of the partition into rings. */
+  /** How many of the bands, the first ones, are rings. */
   rings: number;
   means: Float64Array;
   /** [replicates, bands]; undefined for too few images. */

@@ -83,12 +83,15 @@ function copyPatch({ width, values }: PyramidLevel, left: number, top: number, t
 export interface SlicedDistance {
   /** 10³ times the mean, over random directions, of the 1-Wasserstein distance of the projections. */
   value: number;
-  /** The same between each group of images of one set and a group of the other, which make up the sets. */
+  /**
+   * The distance between each group of images of one set and the group of the other in the same place; groups make up
+   * the sets.
+   */
   groups: Float64Array;
 }
 
 /**
- * Of one level.
+ * The distance of two sets at one pyramid level.
  *
  * @param random where directions come from.
  * @param groups at most as many as there are images; 0 for none.
@@ -106,9 +109,9 @@ export function slicedWasserstein(
   for (let direction = 0; direction < directions; direction++) {
     const unit = Float64Array.from({ length: channels * PATCH * PATCH }, () => random.normal());
     const length = Math.sqrt(unit.reduce((sum, value) => sum + value * value, 0));
-    const [p, q] = [a, b].map(({ patches }) => projections(patches, unit, channels));
+    const [p, q] = [a, b].map(({ patches }) => project(patches, unit, channels));
     totals.forEach((_, part) => {
-      const [sortedP, sortedQ] = [standardised(p, parts[0][part], unit), standardised(q, parts[1][part], unit)];
+      const [sortedP, sortedQ] = [standardise(p, parts[0][part], unit), standardise(q, parts[1][part], unit)];
       totals[part] += (1000 * sortedDistance(sortedP.sort(), sortedQ.sort())) / (length * directions);
     });
   }
@@ -215,7 +218,7 @@ function groupsOf({ patches, channels, images }: LevelPatches, groups: number): 
 }
 
 /** Each channel of each patch on its part of a direction, [patches, channels]. */
-function projections(patches: Float64Array, direction: Float64Array, channels: number): Float64Array {
+function project(patches: Float64Array, direction: Float64Array, channels: number): Float64Array {
   const block = PATCH * PATCH;
   const values = new Float64Array(patches.length / block);
   for (let i = 0; i < values.length; i++) {
@@ -231,7 +234,7 @@ function projections(patches: Float64Array, direction: Float64Array, channels: n
 }
 
 /** Projections of a group's patches as if these had been standardised first, which is an affine map of each channel. */
-function standardised(values: Float64Array, { first, last, means, scales }: Group, direction: Float64Array) {
+function standardise(values: Float64Array, { first, last, means, scales }: Group, direction: Float64Array) {
   const channels = means.length;
   const offset = direction.reduce((sum, value, k) => {
     const channel = Math.floor(k / (PATCH * PATCH));

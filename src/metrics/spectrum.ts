@@ -1,5 +1,5 @@
 /** The power spectra of two sets of images, Hann-windowed: distance, differences per octave, slopes. */
-import { type Draws, type Found, type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+import { type Draws, type Found, type ImageSets, leaveOut, type Measured, type Metric } from './metric.ts';
 import { compareSpectra } from './setSpectra.ts';
 import { FEWEST_RESAMPLED } from './signal/bootstrap.ts';
 
@@ -43,7 +43,7 @@ export const spectrum: Metric = {
 
 function measureSpectra({ generated, reference }: ImageSets, random: Draws): Measured {
   if (Math.min(generated.width, generated.height) < 2) {
-    return leftOut('spectrum', 'its window needs images of at least 2 pixels along both axes');
+    return leaveOut('spectrum', 'its window needs images of at least 2 pixels along both axes');
   }
   const spectra = compareSpectra(generated, reference, random());
   const { floor, slopes, octaves, rings, comparedRings } = spectra;

@@ -1,5 +1,13 @@
 /** SWD, the sliced Wasserstein distance of patches per pyramid level: of sets as they are, with the floor, and debiased. */
-import { type Draws, FEWEST_SPLIT, type Found, type ImageSets, leftOut, type Measured, type Metric } from './metric.ts';
+import {
+  type Draws,
+  FEWEST_SPLIT,
+  type Found,
+  type ImageSets,
+  leaveOut,
+  type Measured,
+  type Metric,
+} from './metric.ts';
 import { meanOf } from './signal/bootstrap.ts';
 import { floorNote } from './signal/halfSamples.ts';
 import { channelsOf } from './signal/imageStack.ts';
@@ -49,7 +57,7 @@ export const swd: Metric = {
 };
 
 function measureSlices({ generated, reference }: ImageSets, random: Draws): Measured {
-  if (!hasPatches(generated.width, generated.height)) return leftOut('swd', 'its 7×7 patches do not fit the images');
+  if (!hasPatches(generated.width, generated.height)) return leaveOut('swd', 'its 7×7 patches do not fit the images');
   const directions = () => random();
   // Both sets are cut at the same places: one set twice is at distance 0, and what differs is what the images show, not
   // where they were looked at.
@@ -61,8 +69,8 @@ function measureSlices({ generated, reference }: ImageSets, random: Draws): Meas
   const each = [...distances, meanDistance(distances)];
   const levels = own.map(({ width, height }) => String(Math.min(width, height)));
   const channels = channelsOf(generated);
-  /** Of each level, then their mean. */
-  const named = (key: string, count: number, numbers: readonly Omit<Found, 'key' | 'protocol'>[]): Found[] =>
+  /** Names the numbers of each level, then their mean. */
+  const nameLevels = (key: string, count: number, numbers: readonly Omit<Found, 'key' | 'protocol'>[]): Found[] =>
     numbers.map((number, l) =>
       l < levels.length
         ? { key, protocol: `${levels[l]}_c${channels}_n${count}`, ...number }
@@ -72,13 +80,13 @@ function measureSlices({ generated, reference }: ImageSets, random: Draws): Meas
   const floors = floor && [...floor.values, meanOf(floor.values)].map((value) => ({ value }));
   return {
     found: [
-      ...(isEnough ? named('swd_debiased', generated.count, each.map(debiasedSlicedDistance)) : []),
-      ...named(
+      ...(isEnough ? nameLevels('swd_debiased', generated.count, each.map(debiasedSlicedDistance)) : []),
+      ...nameLevels(
         'swd',
         generated.count,
         each.map(({ value }) => ({ value })),
       ),
-      ...(floors ? named('swd_floor', reference.count >> 1, floors) : []),
+      ...(floors ? nameLevels('swd_floor', reference.count >> 1, floors) : []),
     ],
     notes: [
       ...(isEnough

@@ -26,6 +26,7 @@ interface Crop {
   height: number;
 }
 
+/** The centre of an image that packets of a level cover. @throws RangeError where not one fits. */
 export function packetCrop(width: number, height: number, level: number): Crop {
   const whole = (length: number) => length - (length % 2 ** level);
   const [w, h] = [whole(width), whole(height)];
@@ -99,17 +100,17 @@ const CHUNK = 256;
 
 /** Moments of each packet of a stack. */
 export function packetMoments(stack: ImageStack, level: number): Moments[] {
-  return parts(stack, Math.ceil(stack.count / CHUNK))
+  return splitStack(stack, Math.ceil(stack.count / CHUNK))
     .map((part) => packetCoefficients(part, level).map((rows) => momentsOf(rows, rows.length / part.count)))
     .reduce(mergePackets);
 }
 
-/** The same of consecutive parts of a stack, the first ones an image larger where need be: [folds][packets]. */
+/** Moments of consecutive parts of a stack, the first ones an image larger where need be: [folds][packets]. */
 export function packetFolds(stack: ImageStack, level: number, folds: number): Moments[][] {
-  return parts(stack, folds).map((part) => packetMoments(part, level));
+  return splitStack(stack, folds).map((part) => packetMoments(part, level));
 }
 
-function parts(stack: ImageStack, number: number): ImageStack[] {
+function splitStack(stack: ImageStack, number: number): ImageStack[] {
   const values = stack.width * stack.height * channelsOf(stack);
   return Array.from({ length: number }, (_, part) => {
     const [first, last] = [part, part + 1].map(
@@ -160,7 +161,7 @@ export function debiasedWaveletDistance(a: readonly Moments[][], b: readonly Mom
   const without = (all: Moments[], fold: Moments[]) => all.map((whole, packet) => withoutMoments(whole, fold[packet]));
   const leftOut = a.map((fold, f) => frechetWaveletDistance(without(allOfA, fold), without(allOfB, b[f])));
   const bias = (folds - 1) * (meanOf(leftOut) - value);
-  const debiased = (number: number) => Math.max(0, number - bias);
+  const debias = (number: number) => Math.max(0, number - bias);
   const [low, high] = jackknifeInterval(value, leftOut);
-  return { value: debiased(value), interval: [debiased(low), debiased(high)] };
+  return { value: debias(value), interval: [debias(low), debias(high)] };
 }

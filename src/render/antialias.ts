@@ -24,8 +24,8 @@ export function subpixelsPerPixel(view: View, training: View, antialias: Antiali
   if (given !== undefined || antialias !== 'supersample') return [given ?? 1, given ?? 1];
   const [footprint, trainingFootprint] = [pixelFootprint(view), pixelFootprint(training)];
   // Rounding must not turn an exact ratio of 2 into 3 subpixels.
-  const needed = (axis: 0 | 1) => Math.max(1, Math.ceil(footprint[axis] / trainingFootprint[axis] - 1e-6));
-  return [Math.min(MAX_AUTOMATIC_SUBPIXELS, needed(0)), Math.min(MAX_AUTOMATIC_SUBPIXELS, needed(1))];
+  const subpixelsAlong = (axis: 0 | 1) => Math.max(1, Math.ceil(footprint[axis] / trainingFootprint[axis] - 1e-6));
+  return [Math.min(MAX_AUTOMATIC_SUBPIXELS, subpixelsAlong(0)), Math.min(MAX_AUTOMATIC_SUBPIXELS, subpixelsAlong(1))];
 }
 
 /**

@@ -59,7 +59,7 @@ export function contactSheet(
 }
 
 /** Shows each pixel as a square of factor×factor (nearest neighbour), so that single pixels can be seen. */
-export function enlarge(pixels: Uint8Array, width: number, height: number, factor: number): RgbImage {
+export function magnify(pixels: Uint8Array, width: number, height: number, factor: number): RgbImage {
   if (!Number.isInteger(factor) || factor < 1) throw new RangeError(`factor must be a positive integer, got ${factor}`);
   const [newWidth, newHeight] = [width * factor, height * factor];
   const large = new Uint8Array(newWidth * newHeight * 3);

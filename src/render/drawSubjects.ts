@@ -57,26 +57,26 @@ export async function drawFiles(
   subjects: readonly Subject[],
   { view, antialias }: DrawOptions,
 ): Promise<string[]> {
-  const paths = subjects.map((_, i) => (subjects.length === 1 ? path : numbered(path, i, subjects.length)));
+  const paths = subjects.map((_, i) => (subjects.length === 1 ? path : pathOfNumber(path, i, subjects.length)));
   const progress = new Progress({ label: 'draw', total: subjects.length * view.height, unit: 'rows' });
   for (const [i, subject] of subjects.entries()) {
     await withFields(subject(), (field) => {
       const rows = renderScanlines(field, view, { antialias });
       const onRows = (done: number) => progress.update(i * view.height + done);
-      return writeImage(paths[i], view.width, view.height, counted(rows, view, onRows));
+      return writeImage(paths[i], view.width, view.height, countRows(rows, view, onRows));
     });
   }
   progress.finish();
   return paths;
 }
 
-function numbered(path: string, index: number, count: number): string {
+function pathOfNumber(path: string, index: number, count: number): string {
   const extension = extname(path);
   const digits = Math.max(3, String(count - 1).length);
   return `${path.slice(0, path.length - extension.length)}-${String(index).padStart(digits, '0')}${extension}`;
 }
 
-async function* counted(rows: AsyncIterable<Uint8Array>, view: View, onRows: (done: number) => void) {
+async function* countRows(rows: AsyncIterable<Uint8Array>, view: View, onRows: (done: number) => void) {
   let bytes = 0;
   for await (const piece of rows) {
     yield piece;

@@ -44,6 +44,7 @@ export async function withFields<T>(field: DrawableField, work: (field: Drawable
   }
 }
 
+/** Frees the weights of the fields. */
 export function disposeFields(field: DrawableField): void {
   tf.dispose([...field.weights.kernels, ...field.weights.biases]);
 }

@@ -6,7 +6,7 @@ import { messageOf, RunError, UsageError } from '../errors.ts';
 import { writeFileAtomically } from '../files/atomicFile.ts';
 import { fileError } from '../files/fileErrors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
-import { encodePng, type Scanlines } from './pngStream.ts';
+import { encodePng, type Scanlines } from './png.ts';
 
 /** A format that is encoded as a whole, from a buffer. */
 interface BufferedFormat {
@@ -93,7 +93,9 @@ export async function writeImage(path: string, width: number, height: number, ro
       if (format === 'PNG') {
         for await (const bytes of encodePng(width, height, rows)) await file.writeFile(bytes); // each after the last
       } else {
-        await file.writeFile(await encodeBuffered(path, format, width, height, await gather(width, height, rows)));
+        await file.writeFile(
+          await encodeBuffered(path, format, width, height, await collectScanlines(width, height, rows)),
+        );
       }
     });
   } catch (error) {
@@ -110,7 +112,7 @@ async function encodeBuffered(path: string, format: BufferedFormat, width: numbe
   }
 }
 
-async function gather(width: number, height: number, rows: Scanlines): Promise<Uint8Array> {
+async function collectScanlines(width: number, height: number, rows: Scanlines): Promise<Uint8Array> {
   const pixels = new Uint8Array(width * height * 3);
   let at = 0;
   for await (const lines of rows) {

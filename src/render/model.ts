@@ -27,8 +27,8 @@ export interface LatentSpace {
 
 /** Fields of latents [B,D] (flat). Dispose them with `disposeFields`. */
 export function latentFields(model: Model, latents: Float32Array): DrawableField {
-  const { size } = latentsOf(model);
-  return drawable(model, () => {
+  const { size } = latentSpaceOf(model);
+  return makeDrawable(model, () => {
     const codes = tf.tensor2d(latents, [latents.length / size, size]);
     return fieldWeights(model.generator, model.parameters, codes);
   });
@@ -37,7 +37,7 @@ export function latentFields(model: Model, latents: Float32Array): DrawableField
 /** Fields of training images, by index: of their latents, or their own weights. Dispose them with `disposeFields`. */
 export function imageFields(model: Model, images: readonly number[]): DrawableField {
   const { generator, parameters, latents } = model;
-  return drawable(model, () => {
+  return makeDrawable(model, () => {
     const rows = tf.tensor1d(Int32Array.from(images), 'int32');
     if (latents) return fieldWeights(generator, parameters, latents.of(rows));
     const { kernels, biases } = fieldWeights(generator, parameters);
@@ -48,13 +48,13 @@ export function imageFields(model: Model, images: readonly number[]): DrawableFi
   });
 }
 
-function drawable({ generator, parameters, training }: Model, makeWeights: () => FieldWeights): DrawableField {
+function makeDrawable({ generator, parameters, training }: Model, makeWeights: () => FieldWeights): DrawableField {
   const { encoding, spec } = generator;
   return { encoding, encodingParameters: parameters, spec, training, weights: tidy(makeWeights) };
 }
 
 /** The latent space of a model that has one. */
-export function latentsOf({ latents }: Model): LatentSpace {
+export function latentSpaceOf({ latents }: Model): LatentSpace {
   if (!latents) throw new Error('a model of single fields has no latents');
   return latents;
 }
@@ -62,7 +62,7 @@ export function latentsOf({ latents }: Model): LatentSpace {
 /** Latents of the training images, [N,D]. */
 export async function imageLatents(model: Model): Promise<Float32Array> {
   const table: Tensor = tf.tidy(() =>
-    latentsOf(model).of(tf.range(0, model.imageNames.length, 1, 'int32') as Tensor1D),
+    latentSpaceOf(model).of(tf.range(0, model.imageNames.length, 1, 'int32') as Tensor1D),
   );
   try {
     return (await table.data()) as Float32Array;
@@ -76,14 +76,14 @@ export interface SampleOptions {
   count: number;
   /** Name of the prior that they are drawn from; see `src/models/priors`. */
   prior?: string;
-  /** Of priors that know it: below 1, likelier and less varied. */
+  /** Only some priors know it: below 1, images are likelier and less varied. */
   temperature?: number;
 }
 
-/** New latents [count,D]. */
+/** Latents of new images, from a prior fitted to the latents of the training images, [count,D]. */
 export async function sampleLatents(model: Model, options: SampleOptions): Promise<Float32Array> {
   const { seed, count, prior: name = DEFAULT_PRIOR, temperature = 1 } = options;
-  const { size } = latentsOf(model);
+  const { size } = latentSpaceOf(model);
   const prior = PRIORS.get(name);
   const fitted = await prior.fit(await imageLatents(model), size);
   return prior.sample(fitted, size, { seed, count, temperature });

@@ -1,5 +1,5 @@
 /** Drawings of training images, and what they should look like. */
-import { spreadEvenly } from '../data/decodeImages.ts';
+import { spreadEvenly } from '../data/decodeSet.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { fullView } from '../grid.ts';
 import { meanSquaredError, psnrOfMse } from '../metrics/psnr.ts';
@@ -32,7 +32,7 @@ export function referenceOf(images: ImageSet, indices: readonly number[]): Refer
 }
 
 /** At most `wanted` of the indices 0…count−1, evenly spread. */
-export function spread(count: number, wanted: number): number[] {
+export function spreadIndices(count: number, wanted: number): number[] {
   return spreadEvenly([...Array(count).keys()], wanted);
 }
 
@@ -50,12 +50,12 @@ export async function* reconstructions(model: Model, reference: Reference): Asyn
 export async function reconstructionPsnrs(model: Model, reference: Reference): Promise<number[]> {
   const psnrs: number[] = [];
   for await (const drawn of reconstructions(model, reference)) {
-    psnrs.push(psnrOfMse(meanSquaredError(unit(reference.pixels(psnrs.length)), unit(drawn))));
+    psnrs.push(psnrOfMse(meanSquaredError(toUnitRange(reference.pixels(psnrs.length)), toUnitRange(drawn))));
   }
   return psnrs;
 }
 
 /** uint8 to [0,1]. */
-export function unit(pixels: Uint8Array): Float32Array {
+export function toUnitRange(pixels: Uint8Array): Float32Array {
   return Float32Array.from(pixels, (value) => value / 255);
 }

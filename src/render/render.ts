@@ -1,5 +1,5 @@
 /**
- * Draws fields at any size. The view is drawn in bands of rows, and a band in blocks of columns, so that memory is
+ * Draws fields at any size. The view is drawn in stripes of rows, and a stripe in blocks of columns, so that memory is
  * bounded whatever the size. The blocks are the same whatever the memory allowed, so a pixel does not depend on it.
  *
  * Colours are averaged and quantised as they are encoded (sRGB), not as linear light: training images are reduced and
@@ -106,7 +106,7 @@ async function* drawRows<P extends Uint8Array | Float32Array>(
   const antialias = options.antialias ?? (field.encoding.attenuated ? 'footprint' : 'supersample');
   const [nx, ny] = subpixelsPerPixel(view, field.training, antialias, options.subpixels);
   const fine: View = { window: view.window, width: view.width * nx, height: view.height * ny };
-  const encoding = antialias === 'none' ? field.encoding : attenuatedForView(field.encoding, fine, field.training);
+  const encoding = antialias === 'none' ? field.encoding : attenuateForView(field.encoding, fine, field.training);
   // Blocks of the same shape, larger where the engine wants more at once.
   const larger = Math.max(1, Math.sqrt((pointsAtOnce() ?? 0) / (BLOCK_COLUMNS * BLOCK_ROWS)));
   const blockColumns = Math.min(view.width, Math.max(1, Math.floor((larger * BLOCK_COLUMNS) / nx)));
@@ -160,7 +160,7 @@ async function evaluateRows(
   try {
     if (!toBytes) return (await output.data()) as Float32Array;
     const bytes = await toBytes(output);
-    if (!bytes) throw notFinite();
+    if (!bytes) throw notFiniteError();
     return bytes;
   } finally {
     output.dispose();
@@ -168,16 +168,16 @@ async function evaluateRows(
 }
 
 /** An encoding as a view's pixels need it, where training saw full images of the given size. */
-function attenuatedForView(encoding: Encoding, view: View, training: View): Encoding {
+function attenuateForView(encoding: Encoding, view: View, training: View): Encoding {
   return encoding.attenuated?.(pixelFootprint(view), pixelFootprint(training)) ?? encoding;
 }
 
 function quantise(colour: number): number {
-  if (Number.isNaN(colour)) throw notFinite();
+  if (Number.isNaN(colour)) throw notFiniteError();
   return Math.round(255 * Math.min(1, Math.max(0, colour)));
 }
 
-const notFinite = () => new RunError('the field gives NaN: its weights or its latent are not finite');
+const notFiniteError = () => new RunError('the field gives NaN: its weights or its latent are not finite');
 
 /** Columns [column, column+width) and rows [row, row+height) of a view. */
 function partOf(view: View, column: number, row: number, width: number, height: number): View {
@@ -196,13 +196,13 @@ function mostPoints(field: DrawableField, maxPoints = Number.POSITIVE_INFINITY):
 async function collect<P extends Uint8Array | Float32Array>(
   field: DrawableField,
   view: View,
-  bands: AsyncGenerator<RenderedRows<P>>,
+  stripes: AsyncGenerator<RenderedRows<P>>,
   allocate: (length: number) => P,
 ): Promise<P[]> {
   checkView(view);
   const stride = view.width * fieldDimensions(field.spec).channels;
   const whole = Array.from({ length: fieldCount(field) }, () => allocate(view.height * stride));
-  for await (const { firstRow, images } of bands) {
+  for await (const { firstRow, images } of stripes) {
     images.forEach((image, index) => {
       whole[index].set(image, firstRow * stride);
     });

@@ -7,7 +7,7 @@ import { imageFields, imageLatents, latentFields, type Model, type SampleOptions
 /** Makes a single field, when its turn comes: hundreds at once would fill the memory. */
 export type Subject = () => DrawableField;
 
-/** As the options of `sample` say it. */
+/** What to draw, as the options of `sample` say it. */
 export interface SubjectOptions extends SampleOptions {
   /** Training images, by name or number, instead of samples. */
   image?: readonly string[];

@@ -18,7 +18,7 @@ export interface Environment {
   memoryBytes: number;
   /** Installed versions; null where a package is missing. */
   packages: Record<string, string | null>;
-  /** Of Chladni's own checkout; null where it is an installed package. */
+  /** State of Chladni's own checkout; null where it is an installed package. */
   git: { commit: string; modified: boolean } | null;
 }
 

@@ -32,7 +32,7 @@ export async function writeEvaluation(folder: string, metric: string, result: Ev
     for (const name of Object.keys(previous?.metrics ?? {})) delete summary[name];
     Object.assign(summary, result.metrics);
     await writeFileAtomically(path, stringifyJson(result));
-    await writeFileAtomically(join(folder, 'summary.json'), stringifyJson(sortedByName(summary)));
+    await writeFileAtomically(join(folder, 'summary.json'), stringifyJson(sortByName(summary)));
   });
   pendingSummaries.set(
     key,
@@ -48,14 +48,14 @@ export async function readSummary(folder: string): Promise<Record<string, number
   const path = join(folder, 'summary.json');
   const summary = await readJson(path);
   if (summary === undefined) return {};
-  if (!isNumbers(summary)) throw unreadable(path);
+  if (!isNumbers(summary)) throw unreadableError(path);
   return summary;
 }
 
 /** An evaluation as written; undefined where there is none. */
 export async function readEvaluation(path: string): Promise<EvaluationResult | undefined> {
   const result = (await readJson(path)) as EvaluationResult | undefined;
-  if (result !== undefined && !isNumbers(result?.metrics)) throw unreadable(path);
+  if (result !== undefined && !isNumbers(result?.metrics)) throw unreadableError(path);
   return result;
 }
 
@@ -82,11 +82,11 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return parseJson(text);
   } catch {
-    throw unreadable(path);
+    throw unreadableError(path);
   }
 }
 
-function unreadable(path: string): RunError {
+function unreadableError(path: string): RunError {
   return new RunError(`${path} does not hold an evaluation as this program writes it; delete it and evaluate again`);
 }
 
@@ -99,6 +99,6 @@ function isNumbers(value: unknown): value is Record<string, number> {
   );
 }
 
-function sortedByName(metrics: Record<string, number>): Record<string, number> {
+function sortByName(metrics: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(metrics).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

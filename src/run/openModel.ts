@@ -8,9 +8,8 @@ import type { Objective } from '../objectives/objective.ts';
 import { makeObjective } from '../objectives/registry.ts';
 import type { LatentSpace, Model } from '../render/model.ts';
 import { tf } from '../tf.ts';
-import { CheckpointStore } from './checkpoints.ts';
-import { storedParameters } from './checkpointTensors.ts';
-import { changedPlugins, checkpointExperiment } from './resume.ts';
+import { CheckpointStore, storedParameters } from './checkpoints.ts';
+import { checkpointExperiment, pluginWarning } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 
 export interface OpenedModel extends Model {
@@ -42,7 +41,7 @@ export async function openModel(run: RunFolder, which: 'latest' | 'best' | numbe
       tf.tensor(data as Float32Array, shape),
     ]),
   );
-  const warnings = [checkpoint.warning, await changedPlugins(checkpoint)].filter((line) => line !== undefined);
+  const warnings = [checkpoint.warning, await pluginWarning(checkpoint)].filter((line) => line !== undefined);
   return {
     experiment,
     generator,

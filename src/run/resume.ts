@@ -12,10 +12,11 @@ export interface CheckpointMetadata extends Record<string, string> {
   config: string;
   names: string;
   images: string;
-  /** Of plugins: SHA-256 of each file, by path, as JSON. */
+  /** SHA-256 of each plugin's file, by path, as JSON. */
   plugins: string;
 }
 
+/** What a checkpoint of this experiment on these images is to say of itself. */
 export async function checkpointMetadata(experiment: Experiment, images: ImageSet): Promise<CheckpointMetadata> {
   const { plugins = [] } = experiment;
   const digests = await Promise.all(plugins.map(async (path) => [path, await pluginDigest(path, experiment.name)]));
@@ -28,7 +29,7 @@ export async function checkpointMetadata(experiment: Experiment, images: ImageSe
 }
 
 /** A warning where a plugin's file is not what it was when the checkpoint was written. */
-export async function changedPlugins({ metadata, path }: Checkpoint): Promise<string | undefined> {
+export async function pluginWarning({ metadata, path }: Checkpoint): Promise<string | undefined> {
   for (const [plugin, digest] of Object.entries(JSON.parse(metadata.plugins ?? '{}'))) {
     if ((await pluginDigest(plugin, path)) !== digest) {
       return `${plugin} has changed since ${path} was trained with it`;
@@ -72,7 +73,7 @@ export async function requireSameRun(
       `${checkpoint.path}: was trained on other images than data.path holds now; restore them or start a new run`,
     );
   }
-  const warning = await changedPlugins(checkpoint);
+  const warning = await pluginWarning(checkpoint);
   if (warning) throw new RunError(`${warning}: restore it, or start a new run with another --run`);
 }
 

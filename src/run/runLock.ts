@@ -84,7 +84,7 @@ export class RunLock {
     throw new RunError(`${folder} is wanted by several processes at once; choose another folder with --run`);
   }
 
-  /** Gives the folder free. A second call does nothing. */
+  /** Unlocks the folder. A second call does nothing. */
   async release(): Promise<void> {
     clearInterval(this.renewal);
     const text = await readFile(this.path, 'utf8').catch(() => '');

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { writeFileAtomically } from '../files/atomicFile.ts';
 import { fileError } from '../files/fileErrors.ts';
-import { DTYPE_BYTES, damaged, headerLength, parseHeader, type SafeTensorDtype } from './safetensorsHeader.ts';
+import { DTYPE_BYTES, damageError, headerLength, parseHeader, type SafeTensorDtype } from './safetensorsHeader.ts';
 
 export type { SafeTensorDtype };
 
@@ -106,8 +106,8 @@ export async function writeSafetensors(
   }
 }
 
-/** Where tensors go, from the header, before their data is there. */
-class Reading {
+/** A file whose header has been read: its tensors, allocated but still empty, and where in the file each one stands. */
+class PendingTensors {
   readonly tensors: SafeTensors = {};
   /** The tensors' memory and its place in the file. */
   readonly parts: { bytes: Uint8Array; position: number }[] = [];
@@ -136,7 +136,8 @@ class Reading {
       const header = Buffer.from(this.header);
       header.write(NO_CHECKSUM, HEADER_START.length, 'latin1');
       const data = this.parts.map(({ bytes }) => bytes);
-      if (checksum(header, data) !== expected) throw damaged(this.origin, 'its content does not match its checksum');
+      if (checksum(header, data) !== expected)
+        throw damageError(this.origin, 'its content does not match its checksum');
     }
     return { tensors: this.tensors, metadata, verified };
   }
@@ -149,9 +150,13 @@ class Reading {
  * @throws RunError where anything in it is wrong.
  */
 export function decodeSafetensors(bytes: Uint8Array, origin = 'safetensors data'): SafeTensorsContent {
-  const reading = new Reading(bytes.subarray(8, 8 + headerLength(bytes, bytes.length, origin)), bytes.length, origin);
-  for (const part of reading.parts) part.bytes.set(bytes.subarray(part.position, part.position + part.bytes.length));
-  return reading.finish();
+  const pending = new PendingTensors(
+    bytes.subarray(8, 8 + headerLength(bytes, bytes.length, origin)),
+    bytes.length,
+    origin,
+  );
+  for (const part of pending.parts) part.bytes.set(bytes.subarray(part.position, part.position + part.bytes.length));
+  return pending.finish();
 }
 
 /**
@@ -168,9 +173,9 @@ export async function readSafetensors(path: string): Promise<SafeTensorsContent>
     await readFully(file, start, 0, path);
     const header = new Uint8Array(headerLength(start, size, path));
     await readFully(file, header, 8, path);
-    const reading = new Reading(header, size, path);
-    for (const { bytes, position } of reading.parts) await readFully(file, bytes, position, path);
-    return reading.finish();
+    const pending = new PendingTensors(header, size, path);
+    for (const { bytes, position } of pending.parts) await readFully(file, bytes, position, path);
+    return pending.finish();
   } catch (error) {
     throw fileError('read', path, error);
   } finally {
@@ -181,7 +186,7 @@ export async function readSafetensors(path: string): Promise<SafeTensorsContent>
 async function readFully(file: FileHandle, into: Uint8Array, position: number, path: string): Promise<void> {
   for (let filled = 0; filled < into.length; ) {
     const { bytesRead } = await file.read(into, filled, into.length - filled, position + filled);
-    if (bytesRead === 0) throw damaged(path, `it ends at byte ${position + filled}`);
+    if (bytesRead === 0) throw damageError(path, `it ends at byte ${position + filled}`);
     filled += bytesRead;
   }
 }

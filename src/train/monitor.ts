@@ -13,11 +13,11 @@ import { octavePartition } from '../metrics/signal/bands.ts';
 import type { Generator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
 import type { Objective } from '../objectives/objective.ts';
-import { contactSheet, enlarge } from '../render/contactSheet.ts';
+import { contactSheet, magnify } from '../render/contactSheet.ts';
 import { withFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
 import { pngOf } from '../render/png.ts';
-import { type Reference, reconstructions, referenceOf, spread, unit } from '../render/reconstructions.ts';
+import { type Reference, reconstructions, referenceOf, spreadIndices, toUnitRange } from '../render/reconstructions.ts';
 import { renderImages } from '../render/render.ts';
 import { MetricsLog, readMetrics } from '../run/metricsLog.ts';
 import { latentSpace } from '../run/openModel.ts';
@@ -130,14 +130,14 @@ export class Monitor {
     const model: Model = { generator, parameters, latents, training, imageNames: images.names };
     const { psnr, bands } = await monitorReconstruction(
       model,
-      referenceOf(images, spread(images.count, MONITORED_IMAGES)),
+      referenceOf(images, spreadIndices(images.count, MONITORED_IMAGES)),
     );
     this.write(state.step, {
       [MONITORED_PSNR]: psnr,
       ...Object.fromEntries(bands.map(({ name, snrDb }) => [MONITORED_SNR + name, snrDb])),
     });
 
-    const shown = referenceOf(images, spread(images.count, SHOWN_IMAGES));
+    const shown = referenceOf(images, spreadIndices(images.count, SHOWN_IMAGES));
     const pairs: Uint8Array[] = [];
     for await (const drawn of reconstructions(model, shown)) pairs.push(shown.pixels(pairs.length / 2), drawn);
     await this.sheet('reconstructions', state.step, pairs, 8);
@@ -183,7 +183,7 @@ export class Monitor {
   private async sheet(name: string, step: number, drawn: Uint8Array[], columns: number): Promise<void> {
     const { images, run } = this.options;
     const sheet = contactSheet(drawn, images.width, images.height, { columns });
-    const shown = enlarge(sheet.pixels, sheet.width, sheet.height, Math.max(1, Math.floor(768 / sheet.width)));
+    const shown = magnify(sheet.pixels, sheet.width, sheet.height, Math.max(1, Math.floor(768 / sheet.width)));
     const png = await pngOf(shown);
     const path = join(run.samples, `${name}-${String(step).padStart(6, '0')}.png`);
     await writeFileAtomically(path, png).catch((error: unknown) => {
@@ -227,7 +227,7 @@ async function monitorReconstruction(
   const spectrum = new PairedSpectrum(width, height);
   let position = 0;
   for await (const drawn of reconstructions(model, reference)) {
-    spectrum.add(unit(reference.pixels(position++)), unit(drawn));
+    spectrum.add(toUnitRange(reference.pixels(position++)), toUnitRange(drawn));
   }
   const psnr = summarizePsnr(spectrum.mses).meanPsnrDb;
   return { psnr, bands: spectrum.fidelity(octavePartition(width, height)) };

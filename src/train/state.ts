@@ -1,11 +1,9 @@
 /** What training changes: parameters, Adam's moments, averages, the step. Nothing else has to be saved. */
 import { RunError } from '../errors.ts';
-import type { Parameters } from '../models/parameters.ts';
-import { initialise } from '../models/parameters.ts';
+import { initialise, type Parameters } from '../models/parameters.ts';
 import type { Objective } from '../objectives/objective.ts';
 import type { AdamState } from '../ops/optimizer.ts';
-import type { Checkpoint } from '../run/checkpoints.ts';
-import { STORED_AS } from '../run/checkpointTensors.ts';
+import { type Checkpoint, STORED_AS } from '../run/checkpoints.ts';
 import type { SafeTensors } from '../run/safetensors.ts';
 import { type Tensor, tf } from '../tf.ts';
 

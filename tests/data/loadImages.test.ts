@@ -1,7 +1,7 @@
 import { chmod, readdir, readFile, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { decodeNamed, spreadEvenly } from '../../src/data/decodeImages.ts';
+import { decodeByName, spreadEvenly } from '../../src/data/decodeSet.ts';
 import { type LoadOptions, loadImages, skippedReport } from '../../src/data/loadImages.ts';
 import { RunError, UsageError } from '../../src/errors.ts';
 import { dataConfig, folderOf, noise, plain, temporaryFolder, withoutRights, zipOf } from './files.ts';
@@ -157,12 +157,12 @@ describe('loadImages', () => {
   });
 });
 
-describe('decodeNamed', () => {
+describe('decodeByName', () => {
   it('fails when an image that was there at one scale is bad at the next', async () => {
     const entries = [{ name: 'a.png', read: async () => Buffer.from('text') }];
     const source = { title: 'folder "x"', identity: 0, entries, skipped: [], close: async () => {} };
     const transform = { width: 4, height: 4, scale: 2, fit: 'crop', background: '#ffffff' } as const;
-    const error = await decodeNamed(source, ['a.png'], transform).catch((thrown) => thrown);
+    const error = await decodeByName(source, ['a.png'], transform).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(RunError);
     expect(error.message).toBe(`"a.png" in folder "x" can't be read at 2× the size: unsupported image format`);
   });

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { experimentSchema } from '../../src/config/schema.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import { compareNoisyRuns } from '../../src/eval/datasetNoise/noisyRuns.ts';
+import { compareNoisyRuns } from '../../src/eval/datasetNoise/compareRuns.ts';
 import { pathLength } from '../../src/eval/perturb/pathLength.ts';
-import { DISTURBANCES, perturbRun } from '../../src/eval/perturb/perturbRun.ts';
+import { DEFAULT_PERTURBATIONS, perturbRun } from '../../src/eval/perturb/study.ts';
 import { drawShowpieces, typicalImage } from '../../src/eval/report/showpieces.ts';
-import { comparisonSheet } from '../../src/eval/run/comparison.ts';
-import { drawSamples } from '../../src/eval/run/samples.ts';
+import { comparisonSheet } from '../../src/eval/run/evaluateRun.ts';
+import { drawSamples } from '../../src/eval/run/evaluateSamples.ts';
 import { evaluateScaleConsistency } from '../../src/eval/run/scaleConsistency.ts';
 import { fullView } from '../../src/grid.ts';
 import { initGenerator, makeGenerator } from '../../src/models/generator.ts';
@@ -74,7 +74,7 @@ const noisy = () => {
   return { ...model, experiment: { ...experiment, data: { ...experiment.data, noise: 0.1 } } };
 };
 const subjects = () => subjectsOf(model, { seed: 0, count: 2 });
-const options = { ...DISTURBANCES, images: 2, repeats: 1, seed: 0 };
+const options = { ...DEFAULT_PERTURBATIONS, images: 2, repeats: 1, seed: 0 };
 
 it.each<[string, number, () => Promise<unknown>]>([
   ['samples', 1, () => drawSamples(model, { seed: 0, count: 4 })],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type LinePlot, linePlot, PALETTE } from '../../src/figures/plot.ts';
-import { formatNumber, makeScale } from '../../src/figures/plotScale.ts';
+import { formatNumber, makeScale } from '../../src/figures/scale.ts';
 
 const axis = { roomy: false, tickCount: 5 };
 const labels = (scale: ReturnType<typeof makeScale>) => scale.ticks.map(({ label }) => label);
@@ -203,7 +203,7 @@ describe('linePlot', () => {
   });
 
   it('shades intervals, and draws guides that lie within the axes only when they do', () => {
-    const series = [{ name: 's', x: [0, 1], y: [1, 2], band: { low: [0, 1], high: [2, 3] } }];
+    const series = [{ name: 's', x: [0, 1], y: [1, 2], interval: { low: [0, 1], high: [2, 3] } }];
     const guides = [
       { axis: 'x', at: 0.5, label: 'Nyquist' },
       { axis: 'y', at: 1.5, label: 'floor' },
@@ -244,7 +244,7 @@ describe('linePlot', () => {
       const svg = linePlot({
         ...plot,
         y: { label: 'y', scale },
-        series: [{ name: 's', x: [1, 2, 3, 4, 5], y, band: { low: y, high: y } }],
+        series: [{ name: 's', x: [1, 2, 3, 4, 5], y, interval: { low: y, high: y } }],
       });
       expect(svg).not.toMatch(/"[^"]*(NaN|Infinity|undefined)[^"]*"/);
     }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { sampleFindings, sampleHeadline, sampleSpectraSection } from '../../src/eval/report/reportSpectra.ts';
+import { sampleFindings, sampleHeadline, sampleSpectraSection } from '../../src/eval/report/spectra.ts';
 import { betterText, byRole, declare, findingsOf, holds } from '../../src/metrics/findings.ts';
 import { evaluateImageSets } from '../../src/metrics/imageSets.ts';
 import { PAIRED_NUMBERS, PairedImages } from '../../src/metrics/pairedImages.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { experimentSchema } from '../../src/config/schema.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import { drawSamples } from '../../src/eval/run/samples.ts';
+import { drawSamples } from '../../src/eval/run/evaluateSamples.ts';
 import { boxReduce, evaluateScaleConsistency } from '../../src/eval/run/scaleConsistency.ts';
 import { fullView } from '../../src/grid.ts';
 import { evaluateImageSets } from '../../src/metrics/imageSets.ts';

@@ -1,7 +1,7 @@
 /** The estimators of T, G, C and bias² on fits whose answer to noise is known exactly. */
 import { describe, expect, it } from 'vitest';
-import { impulseResponse, summarizePsnrCurve } from '../../src/eval/noise/noiseCurves.ts';
-import { descentGain, filterResponse, gridEigenvalues } from '../../src/eval/noise/theory/linearModel.ts';
+import { impulseResponse, summarizePsnrCurve } from '../../src/eval/noise/curves.ts';
+import { descentGain, filterResponse, gridEigenvalues } from '../../src/eval/noise/theory/linearFit.ts';
 import { NoiseDraws, noiseByBand, noiseStatistics, totalDegreesOfFreedom } from '../../src/metrics/noiseResponse.ts';
 import { type BandPartition, octavePartition, ringPartition } from '../../src/metrics/signal/bands.ts';
 import { fft2, inverseFft2 } from '../../src/metrics/signal/fft.ts';

@@ -5,12 +5,12 @@ import { Random } from '../../src/random.ts';
 
 /** Fresh modules: metrics that one test adds are no other's. */
 async function load() {
-  const [registry, { evaluateImageSets }, { declaredBy }] = await Promise.all([
+  const [registry, { evaluateImageSets }, { declarationsOf }] = await Promise.all([
     import('../../src/metrics/registry.ts'),
     import('../../src/metrics/imageSets.ts'),
     import('../../src/metrics/findings.ts'),
   ]);
-  return { ...registry, evaluateImageSets, declaredBy };
+  return { ...registry, evaluateImageSets, declarationsOf };
 }
 afterEach(() => vi.resetModules());
 
@@ -40,10 +40,10 @@ const brightness: Metric = {
 
 describe('the registry', () => {
   it('knows its own metrics by their names, in order, and refuses others by listing them', async () => {
-    const { metricNames, metricNamed, declaredNumbers } = await load();
+    const { metricNames, METRICS, declaredNumbers } = await load();
     expect(metricNames()).toEqual(['spectrum', 'fwd', 'swd', 'kid', 'coverage', 'diversity']);
-    for (const name of metricNames()) expect(metricNamed(name).name).toBe(name);
-    expect(() => metricNamed('fid')).toThrow('metric "fid" is unknown; choose one of spectrum, fwd, swd, kid');
+    for (const name of metricNames()) expect(METRICS.get(name).name).toBe(name);
+    expect(() => METRICS.get('fid')).toThrow('metric "fid" is unknown; choose one of spectrum, fwd, swd, kid');
     const declared = declaredNumbers();
     for (const [, { against, metric }] of declared) {
       if (against) expect(declared.get(against.key)?.metric).toBe(metric);
@@ -51,8 +51,8 @@ describe('the registry', () => {
   });
 
   it('declares every number once: no two metrics share a key', async () => {
-    const { metricNames, metricNamed, declaredBy, declaredNumbers } = await load();
-    const each = metricNames().map((name) => declaredBy(metricNamed(name)).size);
+    const { metricNames, METRICS, declarationsOf, declaredNumbers } = await load();
+    const each = metricNames().map((name) => declarationsOf(METRICS.get(name)).size);
     expect(declaredNumbers().size).toBe(each.reduce((sum, size) => sum + size, 0));
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contactSheet, enlarge } from '../../src/render/contactSheet.ts';
+import { contactSheet, magnify } from '../../src/render/contactSheet.ts';
 
 /** An image whose every byte says which image, row, column and channel it is. */
 function marked(index: number, width: number, height: number): Uint8Array {
@@ -38,9 +38,9 @@ describe('contactSheet', () => {
   });
 });
 
-describe('enlarge', () => {
+describe('magnify', () => {
   it('shows each pixel as a square', () => {
-    const large = enlarge(marked(0, 3, 2), 3, 2, 3);
+    const large = magnify(marked(0, 3, 2), 3, 2, 3);
     expect([large.width, large.height]).toEqual([9, 6]);
     for (let y = 0; y < 6; y++) {
       for (let x = 0; x < 9; x++) {
@@ -50,7 +50,7 @@ describe('enlarge', () => {
   });
 
   it('leaves an image alone at factor 1 and refuses fractions', () => {
-    expect(enlarge(marked(2, 5, 4), 5, 4, 1).pixels).toEqual(marked(2, 5, 4));
-    expect(() => enlarge(marked(0, 3, 2), 3, 2, 1.5)).toThrow('factor');
+    expect(magnify(marked(2, 5, 4), 5, 4, 1).pixels).toEqual(marked(2, 5, 4));
+    expect(() => magnify(marked(0, 3, 2), 3, 2, 1.5)).toThrow('factor');
   });
 });

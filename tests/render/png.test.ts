@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random.ts';
-import { encodePng } from '../../src/render/pngStream.ts';
+import { encodePng } from '../../src/render/png.ts';
 
 async function encoded(...args: Parameters<typeof encodePng>): Promise<Buffer> {
   const parts: Uint8Array[] = [];

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadExperiment } from '../../src/config/load.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import { writeRunReport } from '../../src/eval/report/runReport.ts';
+import { writeRunReport } from '../../src/eval/report/writeReport.ts';
 import { evaluateRun } from '../../src/eval/run/evaluateRun.ts';
 import { readSummary } from '../../src/run/evaluations.ts';
 import { readMetrics } from '../../src/run/metricsLog.ts';

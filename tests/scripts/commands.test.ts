@@ -53,46 +53,26 @@ describe('training from the command line', () => {
     expect(trained.code).toBe(0);
 
     const sheet = join(folder, 'sheet.png');
-    expect(
-      (
-        await run(
-          'sample',
-          '--run',
-          path,
-          '--size',
-          '20x10',
-          '--window=-0.5,0,1.5,1',
-          '--count',
-          '4',
-          '--grid',
-          '--columns',
-          '2',
-          '--out',
-          sheet,
-        )
-      ).code,
-    ).toBe(0);
+    const drawnSheet = await run(
+      'sample',
+      '--run',
+      path,
+      '--out',
+      sheet,
+      ...'--size 20x10 --window=-0.5,0,1.5,1 --count 4 --grid --columns 2'.split(' '),
+    );
+    expect(drawnSheet.code).toBe(0);
     expect(await sharp(sheet).metadata()).toMatchObject({ width: 2 * 20 + 6, height: 2 * 10 + 6, format: 'png' });
     const frame = join(folder, 'frame.webp');
-    expect(
-      (
-        await run(
-          'sample',
-          '--run',
-          path,
-          '--size',
-          '16',
-          '--image',
-          '0',
-          '--image',
-          '1',
-          '--interpolate',
-          '3',
-          '--out',
-          frame,
-        )
-      ).code,
-    ).toBe(0);
+    const drawnFrame = await run(
+      'sample',
+      '--run',
+      path,
+      '--out',
+      frame,
+      ...'--size 16 --image 0 --image 1 --interpolate 3'.split(' '),
+    );
+    expect(drawnFrame.code).toBe(0);
     for (const n of [0, 1, 2])
       expect(await sharp(join(folder, `frame-00${n}.webp`)).metadata()).toMatchObject({ width: 16 });
 

@@ -39,7 +39,7 @@ async function evaluate(options: Record<string, unknown>): Promise<string[]> {
   const hear = vi.spyOn(console, 'error').mockImplementation((line: string) => void said.push(line));
   vi.spyOn(console, 'log').mockImplementation(() => {});
   vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-  const defaults = { generated: 'a', paired: false, seed: 0 };
+  const defaults = { generated: 'a', paired: false, plugin: [], seed: 0 };
   try {
     await evaluateImages.handler({ ...defaults, ...options });
   } finally {

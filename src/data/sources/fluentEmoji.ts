@@ -32,6 +32,7 @@ export function distinctIcons(icons: IconSet['icons']): string[] {
     .sort(compareNames);
 }
 
+/** The distinct emoji of the embedded set, as SVG files. */
 export async function fluentEmojiSource(): Promise<ImageSource> {
   const require = createRequire(import.meta.url);
   const readJson = async (file: string) => JSON.parse(await readFile(require.resolve(`${PACKAGE}/${file}`), 'utf8'));

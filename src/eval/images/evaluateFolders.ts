@@ -2,19 +2,18 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { experimentSchema } from '../../config/schema.ts';
-import { commonSize, imageSizes } from '../../data/folderSize.ts';
 import type { ImageSet } from '../../data/imageSet.ts';
+import { commonSize, imageSizes } from '../../data/imageSizes.ts';
 import { loadImages, skippedReport } from '../../data/loadImages.ts';
 import { UsageError } from '../../errors.ts';
 import { writeFileAtomically } from '../../files/atomicFile.ts';
 import { fileError } from '../../files/fileErrors.ts';
 import { makeFolder } from '../../files/makeFolder.ts';
 import { Progress } from '../../files/progress.ts';
-import { metricNamed } from '../../metrics/registry.ts';
+import { METRICS } from '../../metrics/registry.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import { stringifyJson } from '../../run/evaluations.ts';
-import { comparePairs } from './comparePairs.ts';
-import { compareSets } from './compareSets.ts';
+import { comparePairs, compareSets } from './compare.ts';
 
 export interface FolderComparison {
   /** Folders. */
@@ -24,9 +23,9 @@ export interface FolderComparison {
   paired: boolean;
   /** `N` or `WIDTHxHEIGHT` that all images are brought to (default: the size that they all have). */
   size?: string;
-  /** Of sets, by name and commas (default: all that are known). */
+  /** Names of metrics of sets, separated by commas (default: all that are known). */
   metrics?: string;
-  /** Of resampling, patches and pairs. */
+  /** Seeds resampling, patches and pairs. */
   seed: number;
   /** The JSON file to write. */
   out: string;
@@ -81,7 +80,7 @@ function metricsOption(text: string): string[] {
   const names = text.split(',').map((name) => name.trim());
   for (const name of names) {
     try {
-      metricNamed(name);
+      METRICS.get(name);
     } catch (error) {
       throw error instanceof UsageError ? new UsageError(`--metrics ${text}: ${error.message}`) : error;
     }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Experiment } from '../../config/schema.ts';
-import { decodeImage } from '../../data/decode.ts';
+import { decodeImage } from '../../data/decodeImage.ts';
 import { trainingSize } from '../../data/schema.ts';
 import { reasonOf } from '../../data/source.ts';
 import { UsageError } from '../../errors.ts';

@@ -1,13 +1,13 @@
 /** How far a generator's images move along a path of latents, per band. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { planeSpectra } from '../../metrics/noiseResponse.ts';
-import { type Band, type BandPartition, octavePartition, ringPartition } from '../../metrics/signal/bands.ts';
+import { type Band, octavePartition, ringPartition, sumByBand } from '../../metrics/signal/bands.ts';
 import { jackknifeRatio } from '../../metrics/signal/jackknife.ts';
 import { Random } from '../../random.ts';
 import { withFields } from '../../render/drawableField.ts';
-import { latentFields, latentsOf, type Model, sampleLatents } from '../../render/model.ts';
+import { latentFields, latentSpaceOf, type Model, sampleLatents } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
-import type { BandPathLength, PathLength } from './perturbStudyData.ts';
+import type { BandPathLength, PathLength } from './studyData.ts';
 
 /** Fields drawn at once; bounds memory. */
 const BATCH = 16;
@@ -20,7 +20,7 @@ export async function pathLength(
   model: Model,
   { pairs, epsilon, seed }: { pairs: number; epsilon: number; seed: number },
 ): Promise<PathLength> {
-  const { size: latentSize } = latentsOf(model);
+  const { size: latentSize } = latentSpaceOf(model);
   const { width, height } = model.training;
   const partitions = { bands: octavePartition(width, height), rings: ringPartition(width, height) };
   const ends = await sampleLatents(model, { seed, count: 2 * pairs });
@@ -45,7 +45,7 @@ export async function pathLength(
     for (let i = 0; i < count; i++) {
       const difference = images[1][i].map((value, p) => (value - images[0][i][p]) / epsilon);
       const power = powerOf(difference, model.training);
-      for (const kind of ['bands', 'rings'] as const) lengths[kind].push(sumsOf(power, partitions[kind]));
+      for (const kind of ['bands', 'rings'] as const) lengths[kind].push(sumByBand(power, partitions[kind]));
     }
   }
   const over = (kind: keyof typeof partitions) => summarize(lengths[kind], partitions[kind].bands);
@@ -59,12 +59,6 @@ function powerOf(image: Float32Array, { width, height }: { width: number; height
     for (let k = 0; k < power.length; k++) power[k] += (re[k] ** 2 + im[k] ** 2) / (3 * (width * height) ** 2);
   }
   return power;
-}
-
-function sumsOf(power: Float64Array, { bands, membership }: BandPartition): Float64Array {
-  const sums = new Float64Array(bands.length);
-  for (let k = 0; k < power.length; k++) sums[membership[k]] += power[k];
-  return sums;
 }
 
 function summarize(lengths: readonly Float64Array[], bands: readonly Band[]): BandPathLength[] {

@@ -4,15 +4,15 @@ import { planeSpectra } from '../../metrics/noiseResponse.ts';
 import { octavePartition } from '../../metrics/signal/bands.ts';
 import { inverseFft2 } from '../../metrics/signal/fft.ts';
 import { pngOf } from '../../render/png.ts';
-import { reconstructions, referenceOf, spread, unit } from '../../render/reconstructions.ts';
+import { reconstructions, referenceOf, spreadIndices, toUnitRange } from '../../render/reconstructions.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
-import type { DifferencesData, LabelledPicture } from './reportData.ts';
+import type { DifferencesData, LabelledPicture } from './data.ts';
 
 /** Octaves shown, from the highest down, and the corner. */
 const OCTAVES = 4;
 /** Reconstructions shown in a report. */
 const IMAGES = 4;
-/** Of what reconstructions get wrong. */
+/** By how much differences of reconstructions are magnified. */
 const MAGNIFICATION = 4;
 
 interface Size {
@@ -52,10 +52,10 @@ export async function labelledPicture(label: string, values: Float32Array, size:
 
 /** Some training images beside their 8-bit reconstructions and the differences in each band. */
 export async function reconstructionDifferences(model: OpenedModel, images: ImageSet): Promise<DifferencesData> {
-  const shown = referenceOf(images, spread(images.count, IMAGES));
+  const shown = referenceOf(images, spreadIndices(images.count, IMAGES));
   const rows: DifferencesData['images'][number][] = [];
   for await (const drawn of reconstructions(model, shown)) {
-    const [image, truth] = [unit(drawn), unit(shown.pixels(rows.length))];
+    const [image, truth] = [toUnitRange(drawn), toUnitRange(shown.pixels(rows.length))];
     const pictures = [
       { label: 'original', values: truth },
       { label: 'drawn', values: image },

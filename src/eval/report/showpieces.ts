@@ -6,7 +6,7 @@ import { contactSheet } from '../../render/contactSheet.ts';
 import { withFields } from '../../render/drawableField.ts';
 import { writeImage } from '../../render/imageFile.ts';
 import { imageFields, latentFields, type Model, sampleLatents } from '../../render/model.ts';
-import { reconstructionPsnrs, referenceOf, spread } from '../../render/reconstructions.ts';
+import { reconstructionPsnrs, referenceOf, spreadIndices } from '../../render/reconstructions.ts';
 import { renderImages, renderScanlines } from '../../render/render.ts';
 
 const LARGE = 2048;
@@ -14,7 +14,7 @@ const SHEET = { count: 36, size: 128 };
 
 /** The image that is drawn neither well nor badly: of median PSNR among some. */
 export async function typicalImage(model: Model, images: ImageSet): Promise<number> {
-  const candidates = spread(images.count, 64);
+  const candidates = spreadIndices(images.count, 64);
   const psnrs = await reconstructionPsnrs(model, referenceOf(images, candidates));
   const ranked = candidates.map((image, i) => ({ image, psnr: psnrs[i] })).sort((a, b) => a.psnr - b.psnr);
   return ranked[Math.floor(ranked.length / 2)].image;

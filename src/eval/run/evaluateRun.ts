@@ -1,21 +1,24 @@
 /** Evaluates a run: reconstructions where there is ground truth, samples, agreement between sizes, disturbances. */
+
+import type { ImageSet } from '../../data/imageSet.ts';
 import { UsageError } from '../../errors.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { referenceOf, spread } from '../../render/reconstructions.ts';
+import { contactSheet, magnify, type RgbImage } from '../../render/contactSheet.ts';
+import type { Model } from '../../render/model.ts';
+import { reconstructions, referenceOf, spreadIndices } from '../../render/reconstructions.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
 import { loadWithProgress } from '../../train/session.ts';
-import { evaluatePerturbations } from '../perturb/evaluatePerturbations.ts';
-import { comparisonSheet } from './comparison.ts';
-import { evaluateSamples, evaluateScales } from './evaluateSamples.ts';
-import { logEvaluation } from './evaluationEvents.ts';
+import { evaluatePerturbations } from '../perturb/writeStudy.ts';
+import { evaluateSamples, writeScaleConsistency } from './evaluateSamples.ts';
+import { logEvaluation } from './logEvaluation.ts';
 import { evaluateReconstruction } from './reconstruction.ts';
 
 export interface RunEvaluation {
   reconstructions: ScaleEvaluation[];
-  /** Of models with latents. */
+  /** Samples against training images, of models that have latents. */
   samples?: EvaluationResult;
   scaleConsistency: EvaluationResult;
   perturbations?: EvaluationResult;
@@ -53,15 +56,15 @@ export async function evaluateRun(
       say(`no ground truth at ${scale}x: the smallest image has ${images.nativeScale.toFixed(1)}x the training size`);
       continue;
     }
-    const indices = spread(images.count, scale === 1 ? images.count : experiment.evaluate.images);
+    const indices = spreadIndices(images.count, scale === 1 ? images.count : experiment.evaluate.images);
     const truth = scale === 1 ? images : await loadWithProgress(experiment, () => {}, { scale, images: indices });
-    const everything = referenceOf(
+    const reference = referenceOf(
       truth,
       indices.map((_, position) => position),
     );
     const progress = new Progress({ label: `evaluate ${scale}x`, total: indices.length, unit: 'images' });
     const name = scale === 1 ? 'reconstruction' : `reconstruction_x${scale}`;
-    const result = await evaluateReconstruction(model, { ...everything, images: indices }, name, (done) =>
+    const result = await evaluateReconstruction(model, { ...reference, images: indices }, name, (done) =>
       progress.update(done),
     );
     progress.finish();
@@ -69,11 +72,31 @@ export async function evaluateRun(
     evaluations.push({ scale, name, result });
   }
   const samples = await evaluateSamples(run, model, images, say);
-  const scaleConsistency = await evaluateScales(run, model);
+  const scaleConsistency = await writeScaleConsistency(run, model);
   const perturbations = disturbed > 0 ? await evaluatePerturbations(run, model, disturbed, say) : undefined;
   const results = [...evaluations.map(({ result }) => result), samples, scaleConsistency, perturbations];
   const measured = results.filter((result) => result !== undefined);
   const sheet = { 'original, drawn, difference': await comparisonSheet(model, images) };
   await logEvaluation(run.evaluation, model.step, measured, sheet);
   return { reconstructions: evaluations, samples, scaleConsistency, perturbations };
+}
+
+/** Images on the sheet of comparisons. */
+const COLUMNS = 12;
+/** Differences are small: they are shown this many times as large, around middle grey. */
+export const DIFFERENCE_GAIN = 4;
+
+/** Some training images on a sheet of three rows: originals, reconstructions, and 128 + 4·(reconstruction − original). */
+export async function comparisonSheet(model: Model, images: ImageSet): Promise<RgbImage> {
+  const shown = referenceOf(images, spreadIndices(images.count, COLUMNS));
+  const originals = shown.images.map((_, position) => shown.pixels(position));
+  const drawn: Uint8Array[] = [];
+  for await (const image of reconstructions(model, shown)) drawn.push(image);
+  const differences = drawn.map((image, i) => {
+    const shade = (value: number, at: number) => 128 + DIFFERENCE_GAIN * (value - originals[i][at]);
+    return Uint8Array.from(Uint8ClampedArray.from(image, shade));
+  });
+  const rows = [...originals, ...drawn, ...differences];
+  const sheet = contactSheet(rows, images.width, images.height, { columns: originals.length });
+  return magnify(sheet.pixels, sheet.width, sheet.height, Math.max(1, Math.floor(768 / sheet.width)));
 }

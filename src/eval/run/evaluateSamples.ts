@@ -2,12 +2,15 @@
 import type { ImageSet } from '../../data/imageSet.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
-import { spread } from '../../render/reconstructions.ts';
+import type { ImageStack } from '../../metrics/signal/imageStack.ts';
+import { withFields } from '../../render/drawableField.ts';
+import { latentFields, latentSpaceOf, type Model, sampleLatents } from '../../render/model.ts';
+import { spreadIndices } from '../../render/reconstructions.ts';
+import { renderImages } from '../../render/render.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
 import type { OpenedModel } from '../../run/openModel.ts';
 import type { RunFolder } from '../../run/runFolder.ts';
-import { compareSets } from '../images/compareSets.ts';
-import { drawSamples } from './samples.ts';
+import { compareSets } from '../images/compare.ts';
 import { evaluateScaleConsistency } from './scaleConsistency.ts';
 
 /**
@@ -40,9 +43,34 @@ export async function evaluateSamples(
 }
 
 /** Writes `eval/scale_consistency.json`, of `evaluate.images` training images. */
-export async function evaluateScales(run: RunFolder, model: OpenedModel): Promise<EvaluationResult> {
+export async function writeScaleConsistency(run: RunFolder, model: OpenedModel): Promise<EvaluationResult> {
   const { seed, evaluate } = model.experiment;
-  const result = await evaluateScaleConsistency(model, spread(model.imageNames.length, evaluate.images), seed);
+  const result = await evaluateScaleConsistency(model, spreadIndices(model.imageNames.length, evaluate.images), seed);
   await writeEvaluation(run.evaluation, 'scale_consistency', result);
   return result;
+}
+
+/** Samples drawn at once; bounds memory. */
+const BATCH = 32;
+
+/** Draws 8-bit samples at the training size, some at a time. */
+export async function drawSamples(
+  model: Model,
+  { seed, count }: { seed: number; count: number },
+  onProgress: (done: number) => void = () => {},
+): Promise<ImageStack> {
+  const { width, height } = model.training;
+  const { size } = latentSpaceOf(model);
+  const latents = await sampleLatents(model, { seed, count });
+  const pixels = new Uint8Array(count * width * height * 3);
+  for (let first = 0; first < count; first += BATCH) {
+    const last = Math.min(count, first + BATCH);
+    const fields = latentFields(model, latents.slice(first * size, last * size));
+    const images = await withFields(fields, (field) => renderImages(field, model.training));
+    images.forEach((image, i) => {
+      pixels.set(image, (first + i) * image.length);
+    });
+    onProgress(last);
+  }
+  return { count, width, height, pixels };
 }

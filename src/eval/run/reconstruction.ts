@@ -2,7 +2,7 @@
 import { PairedImages } from '../../metrics/pairedImages.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import type { Model } from '../../render/model.ts';
-import { type Reference, reconstructions, unit } from '../../render/reconstructions.ts';
+import { type Reference, reconstructions, toUnitRange } from '../../render/reconstructions.ts';
 
 /**
  * Paired per-frequency fidelity of the reconstructions, PSNR and SSIM, with intervals over images. Both sides are 8-bit images, as people save and see them.
@@ -18,7 +18,7 @@ export async function evaluateReconstruction(
   const pairs = new PairedImages(reference.width, reference.height);
   let position = 0;
   for await (const drawn of reconstructions(model, reference)) {
-    pairs.add(unit(reference.pixels(position)), unit(drawn));
+    pairs.add(toUnitRange(reference.pixels(position)), toUnitRange(drawn));
     onProgress(++position, reference.images.length);
   }
   return pairs.evaluation(prefix, 'both sides 8-bit');

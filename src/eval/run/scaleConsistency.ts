@@ -14,7 +14,7 @@ import { withFields } from '../../render/drawableField.ts';
 import { imageFields, type Model } from '../../render/model.ts';
 import { renderImagesFloat } from '../../render/render.ts';
 
-/** By key. */
+/** What is measured of drawings at two sizes, by key. */
 export const SCALE_NUMBERS: Numbers = {
   scale_consistency: {
     label: 'Scale consistency',

@@ -56,6 +56,13 @@ export function octavePartition(width: number, height: number): BandPartition {
   });
 }
 
+/** Sums of one value per mode, [H,W], over the modes of each band. */
+export function sumByBand(values: ArrayLike<number>, { bands, membership }: BandPartition): Float64Array {
+  const sums = new Float64Array(bands.length);
+  for (let k = 0; k < membership.length; k++) sums[membership[k]] += values[k];
+  return sums;
+}
+
 /** A mode's frequency as integers: ρ·min(W,H) = √scaledSquare / unit, and 4·scaledSquare = nyquistSquare where ρ = ½. */
 interface ExactFrequency {
   scaledSquare: number;

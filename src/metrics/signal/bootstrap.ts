@@ -5,7 +5,7 @@
  * replacement, the statistic is computed anew, and the middle 95 % of its values are the interval.
  */
 import type { Random } from '../../random.ts';
-import { type Interval, jackknifeInterval, leftOutMeans } from './jackknife.ts';
+import { type Interval, jackknifeInterval, leaveOneOutMeans } from './jackknife.ts';
 
 export type { Interval };
 
@@ -69,7 +69,7 @@ export function resampledMeans(
 /** Interval of the mean of some values, one an image; by the jackknife where they are few; NaN where there is none. */
 export function meanInterval(values: ArrayLike<number>, random: Random, scale?: 'linear' | 'log'): Interval {
   const mean = meanOf(values);
-  if (values.length < FEWEST_RESAMPLED) return jackknifeInterval(mean, leftOutMeans(values, 1), scale);
+  if (values.length < FEWEST_RESAMPLED) return jackknifeInterval(mean, leaveOneOutMeans(values, 1), scale);
   return bootstrapInterval(mean, resampledMeans(values, 1, random));
 }
 
@@ -78,6 +78,7 @@ export function withoutUnknown(intervals: Record<string, Interval>): Record<stri
   return Object.fromEntries(Object.entries(intervals).filter(([, ends]) => !ends.some(Number.isNaN)));
 }
 
+/** Mean of the values; NaN where there are none. */
 export function meanOf(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];

@@ -35,7 +35,7 @@ export function fft2(image: ArrayLike<number>, width: number, height: number): C
   return spectrum;
 }
 
-/** The same with columns 0…width/2 only, which say it all; the others stay 0. */
+/** `fft2` with columns 0…width/2 only, which determine the others; those stay 0. */
 export function halfFft2(image: ArrayLike<number>, width: number, height: number): Complex {
   if (image.length !== width * height)
     throw new RangeError(`${image.length} values for an image of ${width}x${height}`);

@@ -21,7 +21,10 @@ export function balancedSplits(pairs: number): boolean[][] {
   );
 }
 
-/** A floor is of fewer splits where there are few images, or few parts because they are large: what to say of it. */
+/**
+ * A note on a floor that is the mean of fewer splits than usual, because images are few, or so large that they make few
+ * parts; none on other floors.
+ */
 export function floorNote(metric: string, floor?: { splits: number }): string[] {
   if (!floor || floor.splits === MOST_SPLITS) return [];
   return [`${metric}'s floor is of ${floor.splits} split${floor.splits === 1 ? '' : 's'}, not of ${MOST_SPLITS}`];

@@ -14,9 +14,10 @@ export interface ImageStack {
 /** Error of rounding to 8 bits as white noise: (1/255)²/12, the power that no 8-bit spectrum resolves. */
 export const ROUNDING_POWER = 1 / (12 * 255 ** 2);
 
-/** The same of 32-bit floats in [½,1]. */
+/** Error of rounding to 32-bit floats in [½,1], as white noise. */
 export const FLOAT32_ROUNDING_POWER = 2 ** -48 / 12;
 
+/** Channels of each image. */
 export function channelsOf({ channels = 3 }: ImageStack): number {
   return channels;
 }

@@ -10,6 +10,9 @@
 /** [low, high]. */
 export type Interval = readonly [low: number, high: number];
 
+/** The ends of an interval that there is not. */
+export const NO_INTERVAL: Interval = [Number.NaN, Number.NaN];
+
 /** A number and its 95 % interval; NaN ends where there is none. */
 export interface Estimate {
   value: number;
@@ -28,7 +31,7 @@ export function jackknifeInterval(
 ): Interval {
   const units = leftOut.length;
   const values = [estimate, ...Array.from(leftOut)];
-  if (units < 2 || !values.every(Number.isFinite)) return [Number.NaN, Number.NaN];
+  if (units < 2 || !values.every(Number.isFinite)) return NO_INTERVAL;
   const isLog = scale === 'log' && values.every((value) => value > 0);
   const [centre, ...others] = isLog ? values.map(Math.log) : values;
   const pseudo = others.map((value) => units * centre - (units - 1) * value);
@@ -40,8 +43,8 @@ export function jackknifeInterval(
 }
 
 /**
- * Of a number that two independent sets give: their variances add up (Efron & Stein 1981), and Student's t has the degrees
- * of freedom of the smaller one.
+ * 95 % interval of a number that is computed from two independent sets: their variances add up (Efron & Stein 1981),
+ * and Student's t has the degrees of freedom of the smaller one.
  *
  * @param leftOutOfA, leftOutOfB the number without each unit of one of the sets in turn.
  */
@@ -58,7 +61,7 @@ function jackknifeVariance(values: Float64Array): number {
 }
 
 /** Means over the rows of [count, columns] but one, for each row in turn: [count, columns]. */
-export function leftOutMeans(rows: ArrayLike<number>, columns: number): Float64Array {
+export function leaveOneOutMeans(rows: ArrayLike<number>, columns: number): Float64Array {
   const count = rows.length / columns;
   const means = new Float64Array(rows.length);
   for (let out = 0; out < count; out++) {
@@ -97,11 +100,11 @@ export function jackknifeRatio(
 }
 
 /** Quantiles asked for before: every band of every step asks for the same one. */
-const known = new Map<number, number>();
+const quantiles = new Map<number, number>();
 
 /** t with P(|T| < t) = 95 % for a whole number of degrees of freedom: bisection of the closed form. */
 export function studentQuantile(degrees: number): number {
-  let quantile = known.get(degrees);
+  let quantile = quantiles.get(degrees);
   if (quantile === undefined) {
     let [low, high] = [0, Math.PI / 2];
     for (let i = 0; i < 60; i++) {
@@ -110,7 +113,7 @@ export function studentQuantile(degrees: number): number {
       else high = middle;
     }
     quantile = Math.tan(low) * Math.sqrt(degrees);
-    known.set(degrees, quantile);
+    quantiles.set(degrees, quantile);
   }
   return quantile;
 }

@@ -1,4 +1,7 @@
-/** From which energy on ratios over a band's energy mean something: rounding leaves some in every band, signal or not. */
+/**
+ * The energy above which ratios over a band's energy mean something: rounding leaves some energy in every band, signal
+ * or not.
+ */
 import { MEASURABLE } from './spectralDistance.ts';
 
 /** Energy below this fraction of the total is what rounding leaves of zero in a float64 DFT. */

@@ -59,7 +59,7 @@ export interface SpectralFloor {
   images: number;
   /** Root mean square over random splits. */
   lsdDb: number;
-  /** The same of each band's Δ. */
+  /** Root mean square over random splits of each band's Δ. */
   ratiosDb: Float64Array;
 }
 
@@ -95,9 +95,10 @@ export function splitHalfFloor(
 export interface SpectralIntervals {
   ratiosDb: Interval[];
   /**
-   * Of the distance between what the sets were drawn from. Sampling adds to LSD² the mean of the Δ's variances, which
-   * resampling shows and adds once more (Efron & Tibshirani 1993, ch. 6 and §10.2): taken off once it leaves the estimate,
-   * off the resamples twice its interval. The estimate is never above the LSD of the sets themselves; both reach 0.
+   * Estimate of the distance between what the sets were drawn from. Sampling adds the mean variance of the Δ to LSD².
+   * Resampling shows that variance and adds it once more (Efron & Tibshirani 1993, ch. 6 and §10.2): it is subtracted
+   * once from LSD², twice from the resamples' that give the interval. The estimate is never above the LSD of the sets
+   * themselves; both may be 0.
    */
   lsdDb: Estimate;
 }

@@ -8,9 +8,9 @@ const FIRST_CYCLES_PER_IMAGE = 4;
 /** Mean of ln ρ over the modes of each band, ρ in cycles per pixel. */
 export function meanLogFrequencies({ width, height, bands, membership }: BandPartition): Float64Array {
   const sums = new Float64Array(bands.length);
-  const signed = (k: number, n: number) => (2 * k > n ? k - n : k) / n;
+  const signedFrequency = (k: number, n: number) => (2 * k > n ? k - n : k) / n;
   for (let k = 0; k < membership.length; k++) {
-    const rho = Math.hypot(signed(k % width, width), signed(Math.floor(k / width), height));
+    const rho = Math.hypot(signedFrequency(k % width, width), signedFrequency(Math.floor(k / width), height));
     sums[membership[k]] += Math.log(rho);
   }
   return sums.map((sum, b) => sum / bands[b].modes);

@@ -6,7 +6,7 @@
  */
 
 export interface SymmetricEigen {
-  /** In no order. */
+  /** Eigenvalues, in no order. */
   values: Float64Array;
   /** [n,n] row-major, one eigenvector a column; undefined where not asked for. */
   vectors?: Float64Array;
@@ -84,6 +84,12 @@ function tridiagonalise(a: Float64Array, n: number, accumulate: boolean) {
     for (let i = 0; i < n; i++) diagonal[i] = a[i * n + i];
     return { diagonal, below };
   }
+  accumulateTransformations(a, diagonal, n);
+  return { diagonal, below };
+}
+
+/** Multiplies the transformations that `a` holds into it; `diagonal` holds their scales, then the matrix' diagonal. */
+function accumulateTransformations(a: Float64Array, diagonal: Float64Array, n: number): void {
   diagonal[0] = 0;
   const products = new Float64Array(n);
   for (let i = 0; i < n; i++) {
@@ -102,7 +108,6 @@ function tridiagonalise(a: Float64Array, n: number, accumulate: boolean) {
     a[i * n + i] = 1;
     for (let j = 0; j < i; j++) a[j * n + i] = a[i * n + j] = 0;
   }
-  return { diagonal, below };
 }
 
 /** Turns the tridiagonal matrix into its eigenvalues, in `d`; rotates the rows of `z` along. */

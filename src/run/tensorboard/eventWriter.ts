@@ -1,7 +1,6 @@
 /**
  * TensorBoard event files, written without TensorFlow: TFRecords of `Event` messages
- * (tensorflow/core/util/event.proto). A record is its length (uint64), the masked CRC-32C of the length, the message,
- * and the masked CRC-32C of the message.
+ * (tensorflow/core/util/event.proto).
  */
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -9,7 +8,6 @@ import { join } from 'node:path';
 import { AppendFile } from '../../files/appendFile.ts';
 import { fileError } from '../../files/fileErrors.ts';
 import { makeFolder } from '../../files/makeFolder.ts';
-import { maskedCrc32c } from './crc32c.ts';
 import {
   experimentValue,
   type Hyperparameters,
@@ -19,6 +17,7 @@ import {
 } from './hparams.ts';
 import { bytesField, concatenate, doubleField, integerField, messageField, stringField } from './protobuf.ts';
 import { histogramValue, imageValue, layoutValue, type ScalarLayout, scalarValue, textValue } from './summaries.ts';
+import { encodeRecord } from './tfRecord.ts';
 
 const FLUSH_BYTES = 256 * 1024;
 const FLUSH_SECONDS = 5;
@@ -26,16 +25,6 @@ const SESSION_START = 1;
 
 /** Tells the files that one process opens apart. */
 let filesOpened = 0;
-
-function record(message: Uint8Array): Uint8Array {
-  const header = new Uint8Array(12);
-  const view = new DataView(header.buffer);
-  view.setBigUint64(0, BigInt(message.length), true);
-  view.setUint32(8, maskedCrc32c(header.subarray(0, 8)), true);
-  const footer = new Uint8Array(4);
-  new DataView(footer.buffer).setUint32(0, maskedCrc32c(message), true);
-  return concatenate(header, message, footer);
-}
 
 /** Readers take a run's files in the order of their names, so a new one's seconds are later than every other's. */
 async function newFileName(folder: string): Promise<string> {
@@ -159,7 +148,7 @@ export class EventWriter {
   }
 
   private event(step: number, what: Uint8Array): void {
-    const bytes = record(concatenate(doubleField(1, Date.now() / 1000), integerField(2, step), what));
+    const bytes = encodeRecord(concatenate(doubleField(1, Date.now() / 1000), integerField(2, step), what));
     this.buffer.push(bytes);
     this.bufferedBytes += bytes.length;
     const seconds = (performance.now() - this.lastFlush) / 1000;

@@ -18,7 +18,7 @@ function hparamsValue(kind: string, pluginData: Uint8Array): Uint8Array {
   return pluginValue(`_hparams_/${kind}`, plugin, numberTensor(new Float32Array(0), [0]));
 }
 
-function sorted(hparams: Hyperparameters): [string, string | number | boolean][] {
+function sortByName(hparams: Hyperparameters): [string, string | number | boolean][] {
   return Object.entries(hparams).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
@@ -30,7 +30,7 @@ function valueFields(value: string | number | boolean): Uint8Array {
 
 /** `Experiment`: which hyperparameters there are, and which scalar tags are the metrics. */
 export function experimentValue(hparams: Hyperparameters, metrics: readonly string[], seconds: number): Uint8Array {
-  const infos = sorted(hparams).map(([name, value]) =>
+  const infos = sortByName(hparams).map(([name, value]) =>
     messageField(4, stringField(1, name), integerField(4, DATA_TYPES[typeof value as keyof typeof DATA_TYPES])),
   );
   const metricInfos = metrics.map((tag) => messageField(5, messageField(1, stringField(2, tag))));
@@ -41,7 +41,7 @@ export function experimentValue(hparams: Hyperparameters, metrics: readonly stri
  * `SessionStartInfo`: the values of this run. Runs of equal values form one group, as with TensorBoard's own writer.
  */
 export function sessionStartValue(hparams: Hyperparameters, seconds: number): Uint8Array {
-  const entries = sorted(hparams);
+  const entries = sortByName(hparams);
   const group = createHash('sha256').update(JSON.stringify(entries)).digest('hex');
   const map = entries.map(([name, value]) =>
     messageField(1, stringField(1, name), messageField(2, valueFields(value))),

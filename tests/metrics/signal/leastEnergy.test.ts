@@ -1,10 +1,10 @@
 /** Ratios over a band's energy where the band holds nothing but rounding: there are none. */
 import { describe, expect, it } from 'vitest';
 import { predictFromKernel } from '../../../src/eval/noise/theory/kernelPrediction.ts';
-import { filterResponse } from '../../../src/eval/noise/theory/linearModel.ts';
+import { filterResponse } from '../../../src/eval/noise/theory/linearFit.ts';
+import { BandChanges } from '../../../src/eval/perturb/changes.ts';
 import { predictJitter } from '../../../src/eval/perturb/jitter.ts';
-import { BandChanges } from '../../../src/eval/perturb/perturb.ts';
-import { perturbationsResult } from '../../../src/eval/perturb/perturbStudyData.ts';
+import { perturbationsResult } from '../../../src/eval/perturb/studyData.ts';
 import { NoiseDraws, noiseByBand, planeSpectra } from '../../../src/metrics/noiseResponse.ts';
 import { octavePartition } from '../../../src/metrics/signal/bands.ts';
 import { ROUNDING_POWER } from '../../../src/metrics/signal/imageStack.ts';

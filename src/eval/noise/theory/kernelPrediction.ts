@@ -8,12 +8,12 @@ import type { BandPartition } from '../../../metrics/signal/bands.ts';
 import { fft2 } from '../../../metrics/signal/fft.ts';
 import { leastEnergies } from '../../../metrics/signal/leastEnergy.ts';
 import { symmetricEigen } from '../../../metrics/signal/symmetricEigen.ts';
-import type { FilterResponse } from './linearModel.ts';
+import type { FilterResponse } from './linearFit.ts';
 
 type Partition = Pick<BandPartition, 'width' | 'height' | 'membership'> & { bands: readonly unknown[] };
 
 export interface KernelPrediction {
-  /** Of K, in no order. */
+  /** Eigenvalues of K, in no order. */
   eigenvalues: Float64Array;
   /** Per band, for a gain 1 − (1−ηλ)^t (or any other function of λ). */
   response(gain: (eigenvalue: number) => number): FilterResponse[];

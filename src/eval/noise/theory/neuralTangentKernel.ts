@@ -31,7 +31,7 @@ export function neuralTangentKernel(
     for (let l = spec.layers.length - 1, delta = outputDelta(spec, output, channel); l >= 0; l--) {
       const deltas = gram(delta, points, spec.layers[l].outputs);
       for (let i = 0; i < kernel.length; i++) kernel[i] += ((similarity[l][i] + 1) * deltas[i]) / channels;
-      if (l > 0) delta = backThrough(delta, weights.kernels[l], derivatives[l - 1], spec.layers[l].outputs);
+      if (l > 0) delta = backpropagate(delta, weights.kernels[l], derivatives[l - 1], spec.layers[l].outputs);
     }
   }
   return { kernel, output };
@@ -49,7 +49,7 @@ function forward(spec: FieldSpec, weights: PlainWeights, features: ArrayLike<num
     }
     const slope = new Float64Array(z.length);
     for (let i = 0; i < z.length; i++) [z[i], slope[i]] = activation(spec, z[i]);
-    inputs.push(l + 1 === spec.skipLayer ? besides(z, features, points) : z);
+    inputs.push(l + 1 === spec.skipLayer ? joinFeatures(z, features, points) : z);
     derivatives.push(slope);
   }
   throw new RangeError('a field needs a layer');
@@ -75,7 +75,7 @@ function linear(
 }
 
 /** [hidden, features] of each point. */
-function besides(hidden: Float64Array, features: ArrayLike<number>, points: number): Float64Array {
+function joinFeatures(hidden: Float64Array, features: ArrayLike<number>, points: number): Float64Array {
   const [h, f] = [hidden.length / points, features.length / points];
   const joined = new Float64Array(points * (h + f));
   for (let p = 0; p < points; p++) {
@@ -127,7 +127,7 @@ function outputDelta(spec: FieldSpec, output: Float64Array, channel: number): Fl
 }
 
 /** δ_{l−1} = (δ_l W_lᵀ) ⊙ φ'(z_{l−1}), with the rows of W_l that multiply hidden units: its first. */
-function backThrough(
+function backpropagate(
   delta: Float64Array,
   kernel: ArrayLike<number>,
   slope: Float64Array,

@@ -42,8 +42,7 @@ export function bestStoppingSteps(signalToNoise: number, rate: number): number {
  * @returns NaN where the signal lies above the noise in every ring; the lowest ring's centre where it never does.
  */
 export function noiseCrossing(rings: BandPartition, power: ArrayLike<number>, noiseVariance: number): number {
-  const mean = new Float64Array(rings.bands.length);
-  for (let k = 0; k < power.length; k++) mean[rings.membership[k]] += power[k] / rings.bands[rings.membership[k]].modes;
+  const mean = bandMeans(rings, power);
   let previous: { centre: number; logPower: number } | undefined;
   for (const [b, band] of rings.bands.entries()) {
     if (band.kind === 'dc') continue;
@@ -59,8 +58,13 @@ export function noiseCrossing(rings: BandPartition, power: ArrayLike<number>, no
 }
 
 /** Replaces each mode's power by the mean of its band: what an isotropic filter may know. */
-export function bandMeanPower({ bands, membership }: BandPartition, power: ArrayLike<number>): Float64Array {
+export function bandMeanPower(partition: BandPartition, power: ArrayLike<number>): Float64Array {
+  const mean = bandMeans(partition, power);
+  return Float64Array.from(partition.membership, (b) => mean[b]);
+}
+
+function bandMeans({ bands, membership }: BandPartition, power: ArrayLike<number>): Float64Array {
   const mean = new Float64Array(bands.length);
   for (let k = 0; k < power.length; k++) mean[membership[k]] += power[k] / bands[membership[k]].modes;
-  return Float64Array.from(membership, (b) => mean[b]);
+  return mean;
 }

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../../src/engine/engine.ts';
 import { predictFromKernel } from '../../../../src/eval/noise/theory/kernelPrediction.ts';
-import { descentGain } from '../../../../src/eval/noise/theory/linearModel.ts';
+import { descentGain } from '../../../../src/eval/noise/theory/linearFit.ts';
 import { neuralTangentKernel } from '../../../../src/eval/noise/theory/neuralTangentKernel.ts';
 import type { Band } from '../../../../src/metrics/signal/bands.ts';
 import { fft } from '../../../../src/metrics/signal/fft.ts';
