@@ -13,8 +13,8 @@ const PIXEL_LIMIT = 0x3fff * 0x3fff;
 /** First frame only; upright by EXIF; anything wrong with the file is an error, so that none is decoded in part. */
 const READ_OPTIONS = { autoOrient: true, failOn: 'warning', limitInputPixels: PIXEL_LIMIT } as const;
 /**
- * sharp rounds the size of vector art to pixels before it scales them to the wanted size; the more there are, the closer
- * it comes. Dots per inch; 72 is one pixel per unit. Only very large drawings don't fit the limit this way.
+ * Dots per inch at which vector art is opened, the first that fits the limit; 72 is one pixel per unit. sharp rounds
+ * the size to pixels before it scales to the wanted one, so the more pixels, the closer it comes.
  */
 const VECTOR_DENSITIES = [16 * 72, 72];
 

@@ -19,7 +19,7 @@ const NON_FINITE = ['NaN', 'Infinity', '-Infinity'];
 
 function formatEntry(entry: MetricsEntry): string {
   const { step, wallSeconds, ...values } = entry;
-  // Number('NaN') etc. give the values back, so their names are their strings.
+  // As the strings from which Number() makes the values again.
   return `${JSON.stringify({ step, wallSeconds, ...values }, (_, v) => (Number.isFinite(v) || typeof v !== 'number' ? v : String(v)))}\n`;
 }
 

@@ -32,7 +32,10 @@ export interface FolderComparison {
 }
 
 /**
+ * Checks the options, reads both folders and compares them.
+ *
  * @param say hears of skipped files and of what is left out.
+ * @throws UsageError for options that don't fit the folders or each other.
  */
 export async function evaluateFolders(
   comparison: FolderComparison,

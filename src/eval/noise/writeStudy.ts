@@ -14,6 +14,8 @@ import { runNoiseStudy } from './study.ts';
 import type { EncodingStudy, NoiseStudyData } from './studyData.ts';
 
 /**
+ * Plans and runs a study, and writes its files.
+ *
  * @param options.engine which engine computes; the config's where left out.
  * @param files.command how the study is made again, for its page.
  * @returns what was measured, and the paths of the numbers and the page.
@@ -30,7 +32,7 @@ export async function writeNoiseStudy(
     throw fileError('make the folder', folder, error);
   });
   const [numbers, page] = [join(folder, 'noise.json'), join(folder, 'noise.html')];
-  // Before minutes go into fits: whether what is there can be replaced.
+  // Fails before minutes go into fits, rather than after, where what the folder holds is not to be replaced.
   await readSummary(folder);
   await readEvaluation(numbers);
   const { draws, impulses, impulseAmplitude, optimizer } = options;

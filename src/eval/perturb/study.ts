@@ -26,7 +26,7 @@ export interface PerturbOptions extends PerturbationSizes {
   onProgress?(done: number, total: number): void;
 }
 
-/** Disturbances that are told apart from none, and leave something of the image. */
+/** Sizes at which a disturbance can be told from none and leaves something of the image. */
 export const DEFAULT_PERTURBATIONS = {
   sizes: [0.01, 0.1],
   jitters: [0.25, 1],
@@ -34,7 +34,10 @@ export const DEFAULT_PERTURBATIONS = {
   epsilon: 0.01,
 } as const satisfies Partial<PerturbOptions>;
 
-/** Each image is disturbed by itself, so that what happens to one says nothing about what happens to another. */
+/**
+ * Disturbs some training images in every way, and measures per band what changes. Images are disturbed independently of
+ * each other, as the jackknife over them needs.
+ */
 export async function perturbRun(model: OpenedModel, options: PerturbOptions): Promise<PerturbStudy> {
   const { training } = model;
   const { width, height } = training;

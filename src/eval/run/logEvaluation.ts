@@ -6,10 +6,12 @@ import { pngOf } from '../../render/png.ts';
 import { EventWriter } from '../../run/tensorboard/eventWriter.ts';
 
 /**
- * Writes all finite metrics as `evaluation/NAME` at a checkpoint's step, into an event file in `folder`: `eval`, or
- * `eval/EVALUATION` of what is measured apart. TensorBoard shows each folder as a run of its own, such as `NAME/eval`;
- * beside the training's or another evaluation's, a file would hide what those hold of this step and later ones. Like the
- * JSON files, it shows the last evaluation of a step, and none of later steps.
+ * Writes all finite metrics as `evaluation/NAME` at a checkpoint's step, into a new event file in `folder`: `eval`, or
+ * `eval/EVALUATION` of what is measured apart.
+ *
+ * TensorBoard shows each folder as a run of its own, such as `NAME/eval`. It is one of its own because a new event file
+ * hides what earlier files of the same folder hold of this step and later ones. Among evaluations that is wanted: as in
+ * the JSON files, only the last one of a step is left.
  */
 export async function logEvaluation(
   folder: string,
