@@ -260,7 +260,7 @@ describe('runs with plugins', () => {
     const { model, seed, ...rest } = await loadExperiment(config);
     const before = tf.memory().numTensors;
     const { groups } = makeObjective({ ...rest, seed }, makeGenerator(model, seed), images());
-    expect(parameterCount(groups.critic.parameters)).toBe(8 * 16 + 16 + 16);
+    expect(parameterCount(groups.critic.initial)).toBe(8 * 16 + 16 + 16);
     expect(tf.memory().numTensors).toBe(before);
   });
 

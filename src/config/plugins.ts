@@ -18,8 +18,8 @@ import { CONDITIONERS } from '../models/conditioners/registry.ts';
 import { defineEncoding, type EncodingKind } from '../models/encodings/encoding.ts';
 import { fourierFeatures } from '../models/encodings/fourierFeatures.ts';
 import { ENCODINGS } from '../models/encodings/registry.ts';
-import { fieldParameters, kernelStandardDeviation } from '../models/field.ts';
-import { fieldWeights, generate, generatorParameters } from '../models/generator.ts';
+import { initialField, kernelStandardDeviation } from '../models/field.ts';
+import { fieldWeights, generate, initialGenerator } from '../models/generator.ts';
 import { normal, uniform, zeros } from '../models/parameters.ts';
 import type { Prior } from '../models/priors/prior.ts';
 import { PRIORS } from '../models/priors/registry.ts';
@@ -44,9 +44,9 @@ export const pluginTools = {
   defineConditioner,
   defineObjective,
   fourierFeatures,
-  fieldParameters,
+  initialField,
   kernelStandardDeviation,
-  generatorParameters,
+  initialGenerator,
   fieldWeights,
   generate,
   requireLatents,

@@ -1,7 +1,7 @@
 /** The field's shape and its initial weights. */
 import { z } from 'zod';
 import { ACTIVATIONS, type FieldLayerShape, type FieldSpec } from '../ops/field.ts';
-import { normal, type ParameterSpecs, uniform, zeros } from './parameters.ts';
+import { type InitialParameters, normal, uniform, zeros } from './parameters.ts';
 
 /** Channels of an image. */
 const CHANNELS = 3;
@@ -64,15 +64,15 @@ function sineKernelBound(spec: FieldSpec, layer: number): number {
  * Weights of one field: `field.N.kernel` [in,out] and `field.N.bias` [out]. He initialisation for rectifiers, the
  * published one for sines.
  */
-export function fieldParameters(spec: FieldSpec): ParameterSpecs {
+export function initialField(spec: FieldSpec): InitialParameters {
   return Object.fromEntries(
     spec.layers.flatMap(({ inputs, outputs }, i) => {
       const [kernel, bias] = isPeriodic(spec)
         ? [uniform(sineKernelBound(spec, i)), uniform(1 / Math.sqrt(inputs))]
         : [normal(kernelStandardDeviation(spec, i)), zeros];
       return [
-        [`field.${i}.kernel`, { shape: [inputs, outputs], initial: kernel }],
-        [`field.${i}.bias`, { shape: [outputs], initial: bias }],
+        [`field.${i}.kernel`, { shape: [inputs, outputs], draw: kernel }],
+        [`field.${i}.bias`, { shape: [outputs], draw: bias }],
       ];
     }),
   );

@@ -6,7 +6,7 @@ import { type ConditionerConfig, makeConditioner } from './conditioners/registry
 import type { Encoding } from './encodings/encoding.ts';
 import { type EncodingConfig, makeEncoding } from './encodings/registry.ts';
 import { type FieldConfig, makeFieldSpec } from './field.ts';
-import { initialise, type ParameterSpecs, type Parameters } from './parameters.ts';
+import { type InitialParameters, initialise, type Parameters } from './parameters.ts';
 
 export interface ModelConfig {
   encoding: EncodingConfig;
@@ -27,14 +27,14 @@ export function makeGenerator(config: ModelConfig, seed: number): Generator {
   return { encoding, spec, conditioner: makeConditioner(config.conditioner) };
 }
 
-/** What a generator trains. @param fields number of images, where each has weights of its own. */
-export function generatorParameters({ encoding, spec, conditioner }: Generator, fields = 1): ParameterSpecs {
-  return { ...conditioner.parameters(spec, fields), ...encoding.parameters };
+/** What a generator trains: shapes and first values. @param fields number of images, where each has its own weights. */
+export function initialGenerator({ encoding, spec, conditioner }: Generator, fields = 1): InitialParameters {
+  return { ...conditioner.initial(spec, fields), ...encoding.initial };
 }
 
 /** Initial parameters. */
 export function initGenerator(generator: Generator, seed: number, fields = 1): Parameters {
-  return initialise(generatorParameters(generator, fields), seed);
+  return initialise(initialGenerator(generator, fields), seed);
 }
 
 /** Weights of the fields that these latents [B,D] name (of all fields where the conditioner has none). */

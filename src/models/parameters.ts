@@ -9,45 +9,46 @@ import { type Tensor, tf } from '../tf.ts';
 export type Parameters = Record<string, Tensor>;
 
 /** First values of a parameter: so many draws of a generator that all parameters of a record share, in their order. */
-export type Initial = (random: Random, length: number) => Float32Array;
+export type Draw = (random: Random, length: number) => Float32Array;
 
-export interface ParameterSpec {
+/** What a parameter is before training. */
+export interface InitialParameter {
   shape: readonly number[];
-  initial: Initial;
+  draw: Draw;
   /** Drawn once for each of so many fields alike: the first dimension of the shape counts them. */
   sameInEachField?: boolean;
 }
 
-export type ParameterSpecs = Record<string, ParameterSpec>;
+export type InitialParameters = Record<string, InitialParameter>;
 
-export const zeros: Initial = (_, length) => new Float32Array(length);
+export const zeros: Draw = (_, length) => new Float32Array(length);
 export const normal =
-  (standardDeviation: number): Initial =>
+  (standardDeviation: number): Draw =>
   (random, length) =>
     random.normals(length, standardDeviation);
 export const uniform =
-  (bound: number): Initial =>
+  (bound: number): Draw =>
   (random, length) =>
     random.uniforms(length, -bound, bound);
 
 /**
- * The tensors of some specs. The same seed gives the same values whatever engine computes.
+ * The parameters themselves. The same seed gives the same values whatever engine computes.
  *
  * @throws UsageError where a tensor is larger than any engine can hold.
  */
-export function initialise(specs: ParameterSpecs, seed: number, stream: Stream = 'parameters'): Parameters {
+export function initialise(initial: InitialParameters, seed: number, stream: Stream = 'parameters'): Parameters {
   const random = new Random(seed, stream);
   return Object.fromEntries(
-    Object.entries(specs).map(([name, { shape, initial, sameInEachField }]) => {
-      if (!sameInEachField) return [name, tf.tensor(initial(random, sizeOf(shape)), [...shape])];
+    Object.entries(initial).map(([name, { shape, draw, sameInEachField }]) => {
+      if (!sameInEachField) return [name, tf.tensor(draw(random, sizeOf(shape)), [...shape])];
       const [fields, ...rest] = shape;
-      const values = initial(random, sizeOf(rest));
+      const values = draw(random, sizeOf(rest));
       return [name, tf.tidy(() => tf.tile(tf.tensor(values, [1, ...rest]), [fields, ...rest.map(() => 1)]))];
     }),
   );
 }
 
-/** Number of scalars, of specs or of the tensors themselves. */
+/** Number of scalars, of parameters or of what they are before training. */
 export function parameterCount(parameters: Readonly<Record<string, { shape: readonly number[] }>>): number {
   return Object.values(parameters).reduce(
     (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { generatorParameters } from '../models/generator.ts';
+import { initialGenerator } from '../models/generator.ts';
 import { normal } from '../models/parameters.ts';
 import { Random } from '../random.ts';
 import { type Scalar, type Tensor2D, tf } from '../tf.ts';
@@ -35,12 +35,12 @@ export const autodecoder = defineObjective({
     return {
       groups: {
         generator: {
-          parameters: generatorParameters(generator),
+          initial: initialGenerator(generator),
           learningRate: settings.learningRate,
           averaged: true,
         },
         latents: {
-          parameters: { latents: { shape: [count, size], initial: normal(settings.latentStandardDeviation) } },
+          initial: { latents: { shape: [count, size], draw: normal(settings.latentStandardDeviation) } },
           stream: 'latents',
           learningRate: settings.latentLearningRate,
           rows: 'images',

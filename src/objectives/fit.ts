@@ -1,4 +1,4 @@
-import { generatorParameters } from '../models/generator.ts';
+import { initialGenerator } from '../models/generator.ts';
 import { defineObjective } from './objective.ts';
 import { imageColours, PixelBatches, pixelError, psnrOfReport, trainedSpec } from './pixelBatches.ts';
 
@@ -12,7 +12,7 @@ export const fit = defineObjective({
     return {
       groups: {
         generator: {
-          parameters: generatorParameters(generator, count),
+          initial: initialGenerator(generator, count),
           learningRate: settings.learningRate,
           averaged: true,
         },

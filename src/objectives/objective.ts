@@ -6,14 +6,14 @@ import { z } from 'zod';
 import type { ImageSet } from '../data/imageSet.ts';
 import type { Generator } from '../models/generator.ts';
 import type { Keys, Settings } from '../models/kind.ts';
-import type { ParameterSpecs, Parameters } from '../models/parameters.ts';
+import type { InitialParameters, Parameters } from '../models/parameters.ts';
 import type { Stream } from '../random.ts';
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '../tf.ts';
 
 /** Parameters that are trained alike. */
 export interface Group {
-  /** Names are unique over all groups. */
-  parameters: ParameterSpecs;
+  /** What they are before training, by names that are unique over all groups. */
+  initial: InitialParameters;
   /** Of the random numbers that initial values are drawn from; `parameters` where left out. */
   stream?: Stream;
   /** Before the schedule. */

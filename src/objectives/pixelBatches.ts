@@ -97,7 +97,7 @@ export class PixelBatches implements Batches {
     }
     const { grid, values } = this.encoder;
     const encodeAt = gridFeatureKernel()?.encodeAt;
-    if (encoding.parameters) this.features = 'coordinates';
+    if (encoding.initial) this.features = 'coordinates';
     else if (this.whole) {
       this.features = 'constant';
       this.constantFeatures = this.encoder.tensor({ firstRow: 0, rowCount: height });
@@ -140,7 +140,7 @@ export class PixelBatches implements Batches {
     else if (this.table) batch.targets = this.table.gather(inputs.images as Tensor1D, indices);
     if (this.constantFeatures) batch.features = this.constantFeatures;
     else if (this.encodeAt) batch.features = this.encodeAt(indices);
-    else if (inputs.coordinates && !encoding.parameters) {
+    else if (inputs.coordinates && !encoding.initial) {
       batch.features = encoding.points(inputs.coordinates as Tensor2D, {});
     }
     return batch;
@@ -167,7 +167,7 @@ export function pixelError(
   { features, coordinates, targets }: Batch,
 ): Scalar {
   const weights = fieldWeights(generator, parameters, latents);
-  if (!generator.encoding.parameters) return fieldLoss(spec, weights, features, targets as Tensor3D);
+  if (!generator.encoding.initial) return fieldLoss(spec, weights, features, targets as Tensor3D);
   // A trained encoding's features need a gradient, which those that fields share have none of: each gets its own.
   const shared = generator.encoding.points(coordinates as Tensor2D, parameters); // [P,F]
   const own = tf.tile(tf.expandDims(shared, 0), [targets.shape[0], 1, 1]); // [B,P,F]

@@ -22,14 +22,14 @@ export function lossAndGradients(
 ): PhaseResult {
   return tidy(() => {
     const seen: Parameters = {};
-    for (const { parameters, rows } of Object.values(groups)) {
-      for (const name of Object.keys(parameters)) {
+    for (const { initial, rows } of Object.values(groups)) {
+      for (const name of Object.keys(initial)) {
         const parameter = state.parameters[name];
         // Rows are gathered outside the gradient, so that it needs no scatter (which wasm lacks).
         seen[name] = rows ? tf.gather(parameter, batch[rows] as Tensor1D) : parameter;
       }
     }
-    const trained = phase.trains.flatMap((group) => Object.keys(groups[group].parameters));
+    const trained = phase.trains.flatMap((group) => Object.keys(groups[group].initial));
     let report: Record<string, Scalar> = {};
     const loss = (...values: Tensor[]): Scalar => {
       const parameters = { ...seen, ...Object.fromEntries(trained.map((name, i) => [name, values[i]])) };

@@ -147,7 +147,7 @@ export class Monitor {
       await this.sheet('samples', state.step, await withFields(fields, (field) => renderImages(field, training)), 8);
     }
     const { groups } = this.options.objective;
-    const tables = Object.values(groups).flatMap((group) => (group.rows ? Object.keys(group.parameters) : []));
+    const tables = Object.values(groups).flatMap((group) => (group.rows ? Object.keys(group.initial) : []));
     for (const [name, parameter] of Object.entries(state.parameters)) {
       const tag = tables.includes(name) ? name : `parameters/${name}`;
       this.events.histogram(tag, (await parameter.data()) as Float32Array, state.step);

@@ -51,7 +51,7 @@ export function describeModel(experiment: Experiment, images: number): string {
   const count = (isTable: boolean) =>
     Object.values(groups)
       .filter(({ rows }) => (rows !== undefined) === isTable)
-      .reduce((sum, { parameters }) => sum + parameterCount(parameters), 0);
+      .reduce((sum, { initial }) => sum + parameterCount(initial), 0);
   const { layers } = generator.spec;
   const field = [layers[0].inputs, ...layers.map(({ outputs }) => outputs)].join('→');
   const { activation, skip } = experiment.model.field;

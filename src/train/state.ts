@@ -23,9 +23,9 @@ export interface TrainState {
 /** The state before the first step. @param averaged whether averages are kept at all (`train.emaDecay` is above 0). */
 export function initialState({ groups }: Pick<Objective, 'groups'>, seed: number, averaged: boolean): TrainState {
   const state: TrainState = { step: 0, parameters: {}, moments: {}, averages: {}, rowUpdates: {} };
-  for (const [group, { parameters, stream, optimizer, rows, averaged: ownAverages }] of Object.entries(groups)) {
-    if (rows) state.rowUpdates[group] = new Int32Array(Object.values(parameters)[0].shape[0]);
-    for (const [name, parameter] of Object.entries(initialise(parameters, seed, stream))) {
+  for (const [group, { initial, stream, optimizer, rows, averaged: ownAverages }] of Object.entries(groups)) {
+    if (rows) state.rowUpdates[group] = new Int32Array(Object.values(initial)[0].shape[0]);
+    for (const [name, parameter] of Object.entries(initialise(initial, seed, stream))) {
       if (name in state.parameters) throw new Error(`group "${group}" has a parameter "${name}", as another has`);
       state.parameters[name] = parameter;
       if (optimizer !== 'gd') {

@@ -82,7 +82,7 @@ export function applyGradients(
   numbers: UpdateNumbers,
   { rows, ...tensors }: UpdateTensors,
 ): void {
-  const names = Object.keys(group.parameters);
+  const names = Object.keys(group.initial);
   const options = { ...numbers, ...tensors };
   if (group.optimizer === 'gd') {
     for (const name of names) {

@@ -5,7 +5,7 @@
 import type { Experiment } from '../../config/schema.ts';
 import { RunError } from '../../errors.ts';
 import { fullView } from '../../grid.ts';
-import { fieldWeights, type Generator, generatorParameters } from '../../models/generator.ts';
+import { fieldWeights, type Generator, initialGenerator } from '../../models/generator.ts';
 import type { Objective } from '../../objectives/objective.ts';
 import { type ColourSource, PixelBatches, pixelError, trainedSpec } from '../../objectives/pixelBatches.ts';
 import { renderImagesFloat } from '../../render/render.ts';
@@ -92,7 +92,7 @@ function noiseObjective({
   return {
     groups: {
       fields: {
-        parameters: generatorParameters(generator, targets.length),
+        initial: initialGenerator(generator, targets.length),
         learningRate: train.learningRate,
         optimizer,
         averaged: false,

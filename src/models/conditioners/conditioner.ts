@@ -5,13 +5,17 @@
 import type { FieldSpec, FieldWeights } from '../../ops/field.ts';
 import type { Tensor2D } from '../../tf.ts';
 import type { Keys, Settings } from '../kind.ts';
-import type { ParameterSpecs, Parameters } from '../parameters.ts';
+import type { InitialParameters, Parameters } from '../parameters.ts';
 
 export interface Conditioner {
   /** Dimensions of the latent, D. Absent: there is none, and each image has weights of its own. */
   latentSize?: number;
-  /** @param fields number of images, for those that have weights of their own. */
-  parameters(spec: FieldSpec, fields: number): ParameterSpecs;
+  /**
+   * What it trains: shapes and first values.
+   *
+   * @param fields number of images, for those that have weights of their own.
+   */
+  initial(spec: FieldSpec, fields: number): InitialParameters;
   /**
    * Weights of B fields: kernels [B,I,O] and biases [B,O], or [1,I,O] and [1,O] where all fields share them.
    *

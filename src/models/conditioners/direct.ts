@@ -1,16 +1,16 @@
 import type { Tensor2D, Tensor3D } from '../../tf.ts';
-import { fieldParameters } from '../field.ts';
+import { initialField } from '../field.ts';
 import { defineConditioner } from './conditioner.ts';
 
 /** No latent: each image has a field of its own, and all start alike. A plain fit. */
 export const direct = defineConditioner({
   keys: {},
   make: () => ({
-    parameters: (spec, fields) =>
+    initial: (spec, fields) =>
       Object.fromEntries(
-        Object.entries(fieldParameters(spec)).map(([name, { shape, initial }]) => [
+        Object.entries(initialField(spec)).map(([name, { shape, draw }]) => [
           name,
-          { shape: [fields, ...shape], initial, sameInEachField: true },
+          { shape: [fields, ...shape], draw, sameInEachField: true },
         ]),
       ),
     weights: ({ layers }, parameters) => ({

@@ -1,9 +1,9 @@
 import { affineHeads } from '../../ops/heads.ts';
 import { type Tensor2D, tf } from '../../tf.ts';
-import { fieldParameters, kernelStandardDeviation } from '../field.ts';
-import type { ParameterSpecs } from '../parameters.ts';
+import { initialField, kernelStandardDeviation } from '../field.ts';
+import type { InitialParameters } from '../parameters.ts';
 import { defineConditioner, requireLatents } from './conditioner.ts';
-import { headParameter, INITIAL_MODULATION, mapLatents, mappingKeys, mappingParameters } from './mapping.ts';
+import { INITIAL_MODULATION, initialHead, initialMapping, mapLatents, mappingKeys } from './mapping.ts';
 
 /**
  * A full hypernetwork: every weight is W + h·H, h the output of the mapping network (Ha et al. 2017; Dupont et al. 2022,
@@ -13,14 +13,14 @@ export const hypernetwork = defineConditioner({
   keys: mappingKeys,
   make: (settings) => ({
     latentSize: settings.latent,
-    parameters(spec) {
-      const heads: ParameterSpecs = {};
+    initial(spec) {
+      const heads: InitialParameters = {};
       spec.layers.forEach(({ inputs, outputs }, i) => {
         const small = INITIAL_MODULATION * kernelStandardDeviation(spec, i);
-        heads[`head.${i}.kernel`] = headParameter(settings, inputs * outputs, small);
-        heads[`head.${i}.bias`] = headParameter(settings, outputs, small);
+        heads[`head.${i}.kernel`] = initialHead(settings, inputs * outputs, small);
+        heads[`head.${i}.bias`] = initialHead(settings, outputs, small);
       });
-      return { ...fieldParameters(spec), ...mappingParameters(settings), ...heads };
+      return { ...initialField(spec), ...initialMapping(settings), ...heads };
     },
     weights({ layers }, parameters, latents) {
       const hidden = mapLatents(settings, parameters, requireLatents(latents)); // [B,M]

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { type Tensor2D, type Tensor3D, tf } from '../../tf.ts';
-import { fieldParameters, kernelStandardDeviation } from '../field.ts';
-import type { ParameterSpecs } from '../parameters.ts';
+import { initialField, kernelStandardDeviation } from '../field.ts';
+import type { InitialParameters } from '../parameters.ts';
 import { defineConditioner, requireLatents } from './conditioner.ts';
-import { headParameter, INITIAL_MODULATION, mapLatents, mappingKeys, mappingParameters } from './mapping.ts';
+import { INITIAL_MODULATION, initialHead, initialMapping, mapLatents, mappingKeys } from './mapping.ts';
 
 /**
  * Low-rank multiplicative modulation: kernels W ⊙ (1 + A(h)·B(h)/√rank), biases b + h·H, h the output of the mapping
@@ -16,18 +16,14 @@ export const lowRank = defineConditioner({
   },
   make: (settings) => ({
     latentSize: settings.latent,
-    parameters(spec) {
-      const heads: ParameterSpecs = {};
+    initial(spec) {
+      const heads: InitialParameters = {};
       spec.layers.forEach(({ inputs, outputs }, i) => {
-        heads[`head.${i}.left`] = headParameter(settings, inputs * settings.rank, 1);
-        heads[`head.${i}.right`] = headParameter(settings, settings.rank * outputs, INITIAL_MODULATION);
-        heads[`head.${i}.bias`] = headParameter(
-          settings,
-          outputs,
-          INITIAL_MODULATION * kernelStandardDeviation(spec, i),
-        );
+        heads[`head.${i}.left`] = initialHead(settings, inputs * settings.rank, 1);
+        heads[`head.${i}.right`] = initialHead(settings, settings.rank * outputs, INITIAL_MODULATION);
+        heads[`head.${i}.bias`] = initialHead(settings, outputs, INITIAL_MODULATION * kernelStandardDeviation(spec, i));
       });
-      return { ...fieldParameters(spec), ...mappingParameters(settings), ...heads };
+      return { ...initialField(spec), ...initialMapping(settings), ...heads };
     },
     weights({ layers }, parameters, latents) {
       const { rank } = settings;

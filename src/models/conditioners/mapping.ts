@@ -1,7 +1,7 @@
 /** The mapping network that conditioners share: from the latent to the hidden vector that their heads read. */
 import { z } from 'zod';
 import { type Tensor, type Tensor2D, tf } from '../../tf.ts';
-import { normal, type ParameterSpecs, type Parameters, zeros } from '../parameters.ts';
+import { type InitialParameters, normal, type Parameters, zeros } from '../parameters.ts';
 
 export const mappingKeys = {
   latent: z.int().positive().default(128).describe('dimensions of the latent code'),
@@ -22,12 +22,12 @@ export function mappingOutputs({ latent, mapping }: MappingSettings): number {
 }
 
 /** `mapping.N.kernel` and `mapping.N.bias`, by He et al. 2015. */
-export function mappingParameters({ latent, mapping }: MappingSettings): ParameterSpecs {
+export function initialMapping({ latent, mapping }: MappingSettings): InitialParameters {
   const widths = [latent, ...mapping];
   return Object.fromEntries(
     mapping.flatMap((outputs, i) => [
-      [`mapping.${i}.kernel`, { shape: [widths[i], outputs], initial: normal(Math.sqrt(2 / widths[i])) }],
-      [`mapping.${i}.bias`, { shape: [outputs], initial: zeros }],
+      [`mapping.${i}.kernel`, { shape: [widths[i], outputs], draw: normal(Math.sqrt(2 / widths[i])) }],
+      [`mapping.${i}.bias`, { shape: [outputs], draw: zeros }],
     ]),
   );
 }
@@ -46,7 +46,7 @@ export function mapLatents({ mapping }: MappingSettings, parameters: Parameters,
 }
 
 /** Initial values of a head's kernel [M,O] whose outputs have that standard deviation. */
-export function headParameter(settings: MappingSettings, outputs: number, standardDeviation: number) {
+export function initialHead(settings: MappingSettings, outputs: number, standardDeviation: number) {
   const hidden = mappingOutputs(settings);
-  return { shape: [hidden, outputs], initial: normal(standardDeviation / Math.sqrt(hidden)) };
+  return { shape: [hidden, outputs], draw: normal(standardDeviation / Math.sqrt(hidden)) };
 }

@@ -4,7 +4,7 @@ import type { FourierGrid, GridPixels } from '../../ops/gridFeatures.ts';
 import type { Random } from '../../random.ts';
 import { type Tensor2D, tf } from '../../tf.ts';
 import type { Keys, Settings } from '../kind.ts';
-import type { ParameterSpecs, Parameters } from '../parameters.ts';
+import type { InitialParameters, Parameters } from '../parameters.ts';
 
 /** Size of a pixel along x and y, in image units. */
 export type Footprint = readonly [width: number, height: number];
@@ -12,8 +12,8 @@ export type Footprint = readonly [width: number, height: number];
 export interface Encoding {
   /** Features of a point, F. */
   features: number;
-  /** Where it is trained with the model: its parameters, by names that begin with `encoding.`. */
-  parameters?: ParameterSpecs;
+  /** Where it is trained with the model: its parameters' shapes and first values, by names that begin with `encoding.`. */
+  initial?: InitialParameters;
   /**
    * Features of arbitrary points [P,2] → [P,F], in TensorFlow.js ops. Differentiable with respect to the coordinates and
    * the parameters.
