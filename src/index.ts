@@ -1,7 +1,7 @@
 /** Chladni as a library: `import { … } from 'chladni'`. */
 export { formatExperiment, loadExperiment } from './config/load.ts';
 export type { Plugin, PluginTools } from './config/plugins.ts';
-export type { Experiment, ModelConfig, TrainConfig } from './config/schema.ts';
+export type { Experiment, TrainConfig } from './config/schema.ts';
 export type { ImageSet } from './data/imageSet.ts';
 export { loadImages } from './data/loadImages.ts';
 export type { DataConfig } from './data/schema.ts';
@@ -24,7 +24,14 @@ export type { ImageStack } from './metrics/signal/imageStack.ts';
 export { multiScaleSsim, ssim } from './metrics/ssim.ts';
 export { type Encoding, gridEncoder } from './models/encodings/encoding.ts';
 export { makeEncoding } from './models/encodings/registry.ts';
-export { fieldWeights, type Generator, generate, initGenerator, makeGenerator } from './models/generator.ts';
+export {
+  fieldWeights,
+  type Generator,
+  generate,
+  initGenerator,
+  type ModelConfig,
+  makeGenerator,
+} from './models/generator.ts';
 export type { Parameters } from './models/parameters.ts';
 export { PRIORS } from './models/priors/registry.ts';
 export { type FieldSpec, type FieldWeights, fieldForward, fieldLoss } from './ops/field.ts';

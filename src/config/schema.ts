@@ -4,9 +4,10 @@
  */
 import { z } from 'zod';
 import { dataSchema } from '../data/schema.ts';
-import { CONDITIONERS, type ConditionerConfig, conditionerSchema } from '../models/conditioners/registry.ts';
-import { type EncodingConfig, encodingSchema } from '../models/encodings/registry.ts';
+import { CONDITIONERS, conditionerSchema } from '../models/conditioners/registry.ts';
+import { encodingSchema } from '../models/encodings/registry.ts';
 import { fieldSchema } from '../models/field.ts';
+import type { ModelConfig } from '../models/generator.ts';
 import { commonKeys } from '../objectives/objective.ts';
 import { OBJECTIVES, type ObjectiveSettings, objectiveKeys, objectiveSchema } from '../objectives/registry.ts';
 
@@ -82,7 +83,7 @@ export interface Experiment {
   seed: number;
   engine: string;
   data: z.infer<typeof dataSchema>;
-  model: { encoding: EncodingConfig; field: z.infer<typeof fieldSchema>; conditioner: ConditionerConfig };
+  model: ModelConfig;
   train: z.infer<z.ZodObject<typeof loopKeys>> & ObjectiveSettings;
   evaluate: z.infer<typeof evaluateSchema>;
 }
@@ -135,7 +136,6 @@ function conditioningMessage(objective: string): string {
     : `the conditioner must be "direct" with objective ${without.join(' or ')}, and only then`;
 }
 
-export type ModelConfig = Experiment['model'];
 export type TrainConfig = Experiment['train'];
 export type ScheduleConfig = TrainConfig['schedule'];
 export type EvaluateConfig = Experiment['evaluate'];

@@ -36,7 +36,9 @@ export function latentFields(model: Model, latents: Float32Array): DrawableField
 
 /** Fields of training images, by index: of their latents, or their own weights. Dispose them with `disposeFields`. */
 export function imageFields(model: Model, images: readonly number[]): DrawableField {
-  const { generator, parameters, latents } = model;
+  const { generator, parameters, latents, imageNames } = model;
+  const unknown = images.find((image) => !(image in imageNames));
+  if (unknown !== undefined) throw new RangeError(`no training image ${unknown}: there are ${imageNames.length}`);
   return makeDrawable(model, () => {
     const rows = tf.tensor1d(Int32Array.from(images), 'int32');
     if (latents) return fieldWeights(generator, parameters, latents.of(rows));

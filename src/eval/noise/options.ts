@@ -89,15 +89,16 @@ async function experimentOf(options: NoiseOptions): Promise<Experiment> {
 
 /** Encodings by kind, as the config has them, or else scaled to the image: up to its Nyquist frequency. */
 function encodingsOf({ encodings: names, config, set }: NoiseOptions, { model, data }: Experiment): EncodingConfig[] {
-  const presets = studyEncodings(trainingSize(data));
+  const presets: Record<string, EncodingConfig> = studyEncodings(trainingSize(data));
   // An encoding that a config or --set names takes the place of its preset; that of the defaults is nobody's choice.
   const own = config !== undefined || set.some((override) => override.startsWith('model.encoding'));
+  const known = own ? { ...presets, [model.encoding.kind]: model.encoding } : presets;
   const kinds = names.split(',').map((name) => name.trim());
   return kinds.map((kind, i) => {
-    if (!Object.hasOwn(presets, kind) || kinds.indexOf(kind) !== i) {
-      throw new UsageError(`--encodings ${names}: expected some of ${Object.keys(presets).join(',')}, each once`);
+    if (!Object.hasOwn(known, kind) || kinds.indexOf(kind) !== i) {
+      throw new UsageError(`--encodings ${names}: expected some of ${Object.keys(known).join(',')}, each once`);
     }
-    return own && model.encoding.kind === kind ? model.encoding : presets[kind as keyof typeof presets];
+    return known[kind];
   });
 }
 

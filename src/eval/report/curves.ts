@@ -4,19 +4,23 @@ import type { MetricsEntry } from '../../run/metricsLog.ts';
 import { MONITORED_PSNR, MONITORED_SNR } from '../../train/monitor.ts';
 import type { ReportData } from './data.ts';
 
+/** What losses are logged as; of objectives with phases, `_PHASE` follows. */
+const LOSS = 'train/loss';
+
 /** Loss, PSNR and, of runs that were logged with it, the signal-to-noise ratio per octave. */
 export function curvesOf(entries: readonly MetricsEntry[]): NonNullable<ReportData['curves']> {
   const series = (key: string, name: string) => {
     const points = entries.filter((entry) => key in entry);
     return { name, x: points.map((entry) => entry.step), y: points.map((entry) => Number(entry[key])) };
   };
+  const lossKeys = [...new Set(entries.flatMap((entry) => Object.keys(entry)))].filter((key) => key.startsWith(LOSS));
   return [
     {
       plot: {
         title: 'Loss',
         x: { label: 'step' },
         y: { label: 'loss', scale: 'log' },
-        series: [series('train/loss', 'training batch')],
+        series: lossKeys.map((key) => series(key, key.slice(LOSS.length + 1) || 'training batch')),
       },
     },
     {
