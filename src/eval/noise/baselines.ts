@@ -87,8 +87,8 @@ export async function kernelBaseline(
   const pixels = Int32Array.from({ length: width * height }, (_, i) => {
     return (top + Math.floor(i / width)) * image.width + left + (i % width);
   });
-  const features = await featuresOf(generator, image, pixels);
-  const { kernel, output } = neuralTangentKernel(generator.spec, await initialWeights(generator, seed), features);
+  const { features, weights } = await untrained(generator, seed, image, pixels);
+  const { kernel, output } = neuralTangentKernel(generator.spec, weights, features);
   const plane = (values: ArrayLike<number>, index: (i: number) => number) =>
     Array.from({ length: CHANNELS }, (_, c) => Float64Array.from(pixels, (_, i) => values[index(i) * CHANNELS + c]));
   const partition: BandPartition = octavePartition(width, height);
@@ -120,20 +120,24 @@ export async function kernelBaseline(
       toCyclesPerPixel,
       flow: flow.map((responses) => responses[b]),
     })),
-    ...(exact && atSteps && { atSteps }),
+    // Of an encoding that learns too, the kernel knows only what the field learns.
+    ...(exact && !generator.encoding.initial && atSteps && { atSteps }),
   };
 }
 
-/** Weights of the untrained field as plain numbers. */
-async function initialWeights(generator: Generator, seed: number) {
+/** The untrained field as plain numbers: its weights, and the features [P,F] of some pixels of an image. */
+async function untrained(generator: Generator, seed: number, { width, height }: StudyImage, pixels: Int32Array) {
   const parameters = tidy(() => initGenerator(generator, seed, 1));
   const all = (part: string) =>
     Promise.all(
       generator.spec.layers.map(async (_, l) => (await parameters[`field.${l}.${part}`].data()) as Float32Array),
     );
+  const encoder = gridEncoder(generator.encoding, fullView(width, height), parameters);
+  const encoded = encoder.values ? undefined : encoder.tensor(pixels);
+  const features = encoder.values?.(pixels) ?? ((await encoded?.data()) as Float32Array);
   const weights = { kernels: await all('kernel'), biases: await all('bias') };
-  tf.dispose(Object.values(parameters));
-  return weights;
+  tf.dispose([...Object.values(parameters), ...(encoded ? [encoded] : [])]);
+  return { features, weights };
 }
 
 /**
@@ -160,16 +164,4 @@ export function flowOf(baseline: KernelBaseline, band: Band): FilterResponse[] {
       Math.abs(toCyclesPerPixel - band.toCyclesPerPixel) < 1e-9,
   );
   return same?.flow ?? [];
-}
-
-/** Features of some pixels of an image, [P,F]. */
-async function featuresOf({ encoding }: Generator, { width, height }: StudyImage, pixels: Int32Array) {
-  const encoder = gridEncoder(encoding, fullView(width, height));
-  if (encoder.values) return encoder.values(pixels);
-  const features = encoder.tensor(pixels);
-  try {
-    return (await features.data()) as Float32Array;
-  } finally {
-    features.dispose();
-  }
 }
