@@ -31,7 +31,9 @@ describe('Random', () => {
     )) {
       const text = readFileSync(join(root, file), 'utf8');
       // Where a generator is made, and where the stream of initial values is named.
-      for (const [, made, named] of text.matchAll(/new Random\([^,]+, '(\w+)'|\bstream(?:: Stream =|:) '(\w+)'/g)) {
+      for (const [, made, named] of text.matchAll(
+        /new Random\([^,]+, '(\w+)'|(?:\bstream: |= )'(\w+)'(?=,\n| satisfies Stream)/g,
+      )) {
         const stream = made ?? named;
         users.set(stream, (users.get(stream) ?? new Set()).add(file));
       }

@@ -26,7 +26,6 @@ const scheduleSchema = z.strictObject({
 
 /** The loop's own keys of the `train` section; objectives bring theirs. */
 const loopKeys = {
-  steps: positiveInteger.default(2000),
   ...commonKeys,
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.99),

@@ -7,8 +7,9 @@ import { Registry } from '../registry.ts';
 import { autodecoder } from './autodecoder.ts';
 import { fit } from './fit.ts';
 import type { Objective, ObjectiveContext, ObjectiveKind } from './objective.ts';
+import { vae } from './vae.ts';
 
-const BUILT_IN = { autodecoder, fit } satisfies Record<string, ObjectiveKind>;
+const BUILT_IN = { autodecoder, vae, fit } satisfies Record<string, ObjectiveKind>;
 
 /** Where nobody says otherwise. */
 export const DEFAULT_OBJECTIVE = 'autodecoder' satisfies keyof typeof BUILT_IN;
@@ -16,7 +17,9 @@ export const DEFAULT_OBJECTIVE = 'autodecoder' satisfies keyof typeof BUILT_IN;
 export const OBJECTIVES = new Registry<ObjectiveKind>('objective', BUILT_IN);
 
 /** Keys of the objectives that come with the project. */
-export type ObjectiveSettings = Settings<(typeof autodecoder)['keys']> & Settings<(typeof fit)['keys']>;
+export type ObjectiveSettings = Settings<(typeof autodecoder)['keys']> &
+  Settings<(typeof vae)['keys']> &
+  Settings<(typeof fit)['keys']>;
 
 /** The config's `objective`. */
 export const objectiveSchema = () =>
