@@ -103,7 +103,7 @@ export function experimentSchema(): z.ZodType<Experiment> {
           conditioner: conditionerSchema().prefault({ kind: 'hypernetwork' }),
         })
         .prefault({}),
-      train: z.strictObject({ ...loopKeys, ...objectiveKeys() }).prefault({}),
+      train: z.strictObject({ ...loopKeys, ...objectiveKeys(Object.keys(loopKeys)) }).prefault({}),
       evaluate: evaluateSchema.prefault({}),
     })
     .superRefine((experiment, context) => {
@@ -121,18 +121,18 @@ export function experimentSchema(): z.ZodType<Experiment> {
       }
       const { kind, ...settings } = conditioner;
       const hasLatents = CONDITIONERS.get(kind).make(settings).latentSize !== undefined;
-      if (hasLatents !== (OBJECTIVES.get(experiment.objective).conditioning === 'latents')) {
-        refuse(['model', 'conditioner', 'kind'], conditioningMessage(experiment.objective));
+      const { conditioning } = OBJECTIVES.get(experiment.objective);
+      if (hasLatents !== (conditioning === 'latents')) {
+        const [wanted, found, such] = hasLatents
+          ? ['without latents', 'has some', 'direct']
+          : ['with latents', 'has none', 'hypernetwork'];
+        refuse(
+          ['model', 'conditioner', 'kind'],
+          `objective ${experiment.objective} needs a conditioner ${wanted}, such as "${such}"; "${kind}" ${found}`,
+        );
       }
     });
   return schema as unknown as z.ZodType<Experiment>;
-}
-
-function conditioningMessage(objective: string): string {
-  const without = OBJECTIVES.all().flatMap(([name, { conditioning }]) => (conditioning === 'none' ? [name] : []));
-  return without.includes(objective)
-    ? `the conditioner must be "direct" with objective ${objective}, and only then`
-    : `the conditioner must be "direct" with objective ${without.join(' or ')}, and only then`;
 }
 
 export type TrainConfig = Experiment['train'];

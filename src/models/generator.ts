@@ -33,7 +33,7 @@ export const GENERATOR_STREAM = 'parameters' satisfies Stream;
 
 /** What a generator trains: shapes and first values. @param fields number of images, where each has its own weights. */
 export function initialGenerator({ encoding, spec, conditioner }: Generator, fields = 1): InitialParameters {
-  return { ...conditioner.initial(spec, fields), ...encoding.initial };
+  return { ...conditioner.initial(spec, fields), ...encoding.initial }; // names of the latter begin with `encoding.`
 }
 
 /** Initial parameters. */

@@ -170,8 +170,8 @@ export class Monitor {
     }
     this.events.flush();
     this.lastLogged = { step: state.step, at: performance.now() };
-    const isBest = psnr > this.bestPsnr;
-    this.bestPsnr = Math.max(this.bestPsnr, psnr);
+    const isBest = psnr > this.bestPsnr || Number.isNaN(this.bestPsnr);
+    if (isBest) this.bestPsnr = psnr;
     return isBest;
   }
 
