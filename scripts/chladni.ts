@@ -4,9 +4,10 @@ import { runCommands } from './cli.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { prepare } from './prepare.ts';
+import { prior } from './prior.ts';
 import { report } from './report.ts';
 import { sample } from './sample.ts';
 import { start } from './start.ts';
 import { train } from './train.ts';
 
-await runCommands('chladni', [start, prepare, train, sample, evaluate, report, doctor]);
+await runCommands('chladni', [start, prepare, train, prior, sample, evaluate, report, doctor]);

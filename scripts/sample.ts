@@ -1,9 +1,9 @@
 import { commandLine } from '../src/commandLine.ts';
 import { UsageError } from '../src/errors.ts';
-import { DEFAULT_PRIOR } from '../src/models/priors/registry.ts';
 import type { Antialias } from '../src/render/antialias.ts';
 import { drawFiles, drawSheet } from '../src/render/drawSubjects.ts';
 import { checkImageFile } from '../src/render/imageFile.ts';
+import { choosePrior } from '../src/render/model.ts';
 import { parseView } from '../src/render/parseView.ts';
 import { subjectsOf } from '../src/render/subjects.ts';
 import {
@@ -22,7 +22,7 @@ interface Arguments {
   window: string;
   count: number;
   seed: number;
-  prior: string;
+  prior?: string;
   temperature: number;
   image?: string[];
   interpolate?: number;
@@ -63,15 +63,14 @@ export const sample: Command = {
       .option('seed', { type: 'number', default: 0, describe: 'seed of the samples' })
       .option('prior', {
         type: 'string',
-        default: DEFAULT_PRIOR,
         describe:
-          'where samples come from: between neighbouring training latents (neighbours), a gaussian fitted to all, or one of a plugin',
+          'where samples come from: between neighbouring training latents (neighbours), a gaussian or mixture fitted to all, a flow (see prior), or one of a plugin; default: the one fitted last, else neighbours',
         requiresArg: true,
       })
       .option('temperature', {
         type: 'number',
         default: 1,
-        describe: 'of the Gaussian; below 1: likelier, less varied',
+        describe: 'of gaussian, mixture and flow; below 1: likelier, less varied',
       })
       .option('image', {
         type: 'string',
@@ -111,7 +110,10 @@ export const sample: Command = {
         throw new UsageError('--antialias footprint: this run has no Fourier features to attenuate; use supersample');
       }
       const { out, antialias, columns } = args;
-      const subjects = await subjectsOf(model, args);
+      const isSampled = model.latents && !args.image;
+      const prior = isSampled ? await choosePrior(model, args.prior) : undefined;
+      if (prior) console.error(prior.about);
+      const subjects = await subjectsOf(model, { ...args, prior });
       if (args.grid) {
         const { width, height } = await drawSheet(out, subjects, { view, antialias, columns });
         console.log(`${out}: ${subjects.length} images, ${width}x${height}`);

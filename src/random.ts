@@ -33,6 +33,12 @@ export const STREAMS = {
   posterior: 20,
   /** Of groups of parameters that name no stream: the step is the hash of the group's name. */
   groups: 21,
+  /** Of the mixture prior's first means. */
+  mixture: 24,
+  /** Batches of a flow prior. */
+  flow: 25,
+  /** Which latents a flow prior holds out, and what they are measured with. */
+  flowHeldOut: 26,
 } as const;
 export type Stream = keyof typeof STREAMS;
 
@@ -130,6 +136,24 @@ export class Random {
   /** `length` normals of the given standard deviation. */
   normals(length: number, standardDeviation = 1): Float32Array {
     return Float32Array.from({ length }, () => standardDeviation * this.normal());
+  }
+
+  /**
+   * `length` standard normals for large batches of noise: both of Box and Muller's pair, of uniforms with 32 bits. Other
+   * numbers than `normals` gives, in a fifth of the time; none is beyond ±6.7. Starts at the next whole block.
+   */
+  manyNormals(length: number): Float32Array {
+    const values = new Float32Array(length);
+    for (let i = 0; i < length; i += 4, this.block++) {
+      const words = philox4x32([this.block >>> 0, Math.floor(this.block / 2 ** 32), ...this.high], this.key);
+      for (let pair = 0; pair < 4; pair += 2) {
+        const radius = Math.sqrt(-2 * Math.log((words[pair] + 1) / 2 ** 32));
+        const angle = (2 * Math.PI * words[pair + 1]) / 2 ** 32;
+        values[i + pair] = radius * Math.cos(angle);
+        values[i + pair + 1] = radius * Math.sin(angle);
+      }
+    }
+    return values;
   }
 
   /** `length` uniforms in [low, high). */

@@ -1,7 +1,10 @@
 /** A trained generator, ready to draw: its parameters and what it was trained on. */
+import { commandLine } from '../commandLine.ts';
+import { UsageError } from '../errors.ts';
 import type { View } from '../grid.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
+import { type FittedPrior, isClosedForm, type Prior, type StoredPrior } from '../models/priors/prior.ts';
 import { DEFAULT_PRIOR, PRIORS } from '../models/priors/registry.ts';
 import type { FieldWeights } from '../ops/field.ts';
 import { type Tensor, type Tensor1D, type Tensor2D, tf, tidy } from '../tf.ts';
@@ -12,6 +15,8 @@ export interface Model {
   parameters: Parameters;
   /** Absent where each image has weights of its own instead. */
   latents?: LatentSpace;
+  /** Fitted earlier and kept with the run, the newest first. */
+  priors?: readonly StoredPrior[];
   /** Full view at the training size. */
   training: View;
   /** Names of the training images, in the order of their latents or fields. */
@@ -73,20 +78,56 @@ export async function imageLatents(model: Model): Promise<Float32Array> {
   }
 }
 
+/** What samples are drawn from. */
+export interface ChosenPrior {
+  name: string;
+  prior: Prior;
+  fitted: FittedPrior;
+  /** What it is, in words: for whoever looks at the samples. */
+  about: string;
+}
+
+/**
+ * The prior of that name, as it was fitted to these latents earlier, or fitted now where that takes no training. Without a
+ * name, the one that was fitted last, and where there is none, the default.
+ *
+ * @throws UsageError where it has to be trained first.
+ */
+export async function choosePrior(model: Model, name?: string): Promise<ChosenPrior> {
+  const { priors: stored = [] } = model;
+  const chosen = name ?? stored.find(({ isCurrent }) => isCurrent)?.name ?? DEFAULT_PRIOR;
+  const prior = PRIORS.get(chosen);
+  const kept = stored.find((one) => one.name === chosen);
+  if (kept?.isCurrent) return { name: chosen, prior, fitted: kept.fitted, about: `prior ${chosen}: ${kept.about}` };
+  if (!isClosedForm(prior)) {
+    const why = kept
+      ? `was fitted to other latents, those of step ${kept.step}; fit it again`
+      : 'has not been fitted to this run yet; fit it';
+    throw new UsageError(`prior "${chosen}" ${why}: ${commandLine('prior')} --run DIR --kind ${chosen}`);
+  }
+  const stale = name === undefined ? stored[0] : undefined;
+  const instead = stale ? ` instead of ${stale.name}, which was fitted to other latents (step ${stale.step})` : '';
+  return {
+    name: chosen,
+    prior,
+    fitted: await prior.fit(await imageLatents(model), latentSpaceOf(model).size),
+    about: `prior ${chosen}${instead}`,
+  };
+}
+
 export interface SampleOptions {
   seed: number;
   count: number;
-  /** Name of the prior that they are drawn from; see `src/models/priors`. */
-  prior?: string;
+  /** What they are drawn from, or its name (see `choosePrior`). */
+  prior?: string | ChosenPrior;
   /** Only some priors know it: below 1, images are likelier and less varied. */
   temperature?: number;
 }
 
 /** Latents of new images, from a prior fitted to the latents of the training images, [count,D]. */
 export async function sampleLatents(model: Model, options: SampleOptions): Promise<Float32Array> {
-  const { seed, count, prior: name = DEFAULT_PRIOR, temperature = 1 } = options;
+  const { seed, count, prior: wanted, temperature = 1 } = options;
   const { size } = latentSpaceOf(model);
-  const prior = PRIORS.get(name);
-  const fitted = await prior.fit(await imageLatents(model), size);
+  const { prior, fitted } = typeof wanted === 'object' ? wanted : await choosePrior(model, wanted);
   return prior.sample(fitted, size, { seed, count, temperature });
 }

@@ -9,6 +9,7 @@ import { makeObjective } from '../objectives/registry.ts';
 import type { LatentSpace, Model } from '../render/model.ts';
 import { tf } from '../tf.ts';
 import { CheckpointStore, storedParameters } from './checkpoints.ts';
+import { storedPriors } from './priors.ts';
 import { checkpointExperiment, pluginWarning } from './resume.ts';
 import type { RunFolder } from './runFolder.ts';
 
@@ -41,18 +42,21 @@ export async function openModel(run: RunFolder, which: 'latest' | 'best' | numbe
       tf.tensor(data as Float32Array, shape),
     ]),
   );
-  const warnings = [checkpoint.warning, await pluginWarning(checkpoint)].filter((line) => line !== undefined);
-  return {
+  const model: OpenedModel = {
     experiment,
     generator,
     step: checkpoint.step,
     checkpoint: checkpoint.path,
-    warning: warnings.length > 0 ? warnings.join('\n') : undefined,
     parameters,
     latents: latentSpace(generator, objective, parameters),
     training: fullView(width, height),
     imageNames,
   };
+  const { priors, warnings: ofPriors } = await storedPriors(run.priors, model);
+  const warnings = [checkpoint.warning, await pluginWarning(checkpoint), ...ofPriors].filter(
+    (line) => line !== undefined,
+  );
+  return { ...model, priors, warning: warnings.length > 0 ? warnings.join('\n') : undefined };
 }
 
 /** The latent space of an objective's model under these parameters, where it has one. */

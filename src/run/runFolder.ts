@@ -15,7 +15,7 @@ const EVENT_FILE = /^events\.out\.tfevents\./;
 /**
  * The folder of one run:
  *
- *     config.yaml (resolved) · env.json · metrics.jsonl · events.out.tfevents.* · checkpoints/ · samples/ · eval/ · report.html
+ *     config.yaml (resolved) · env.json · metrics.jsonl · events.out.tfevents.* · checkpoints/ · priors/ · samples/ · eval/ · report.html
  */
 export class RunFolder {
   private constructor(
@@ -34,6 +34,9 @@ export class RunFolder {
   }
   get checkpoints(): string {
     return join(this.path, 'checkpoints');
+  }
+  get priors(): string {
+    return join(this.path, 'priors');
   }
   get samples(): string {
     return join(this.path, 'samples');
@@ -152,7 +155,7 @@ export class RunFolder {
       .filter((name) => EVENT_FILE.test(name))
       .map((name) => join(this.path, name));
     const files = [this.config, this.environment, this.metrics, this.report];
-    const folders = [this.checkpoints, this.samples, this.evaluation];
+    const folders = [this.checkpoints, this.priors, this.samples, this.evaluation];
     for (const part of [...folders, ...files, ...events]) await rm(part, { recursive: true, force: true });
   }
 

@@ -1,4 +1,4 @@
-import { type Prior, randomOfDraw } from './prior.ts';
+import { type ClosedFormPrior, randomOfDraw } from './prior.ts';
 
 /**
  * A Gaussian fitted to all latents, as GLO does (Bojanowski et al. 2018, §2.3). Varied, and often far from any image.
@@ -39,10 +39,10 @@ export const gaussian = {
     }
     return latents;
   },
-} satisfies Prior;
+} satisfies ClosedFormPrior;
 
 /** L with L·Lᵀ = A, for the lower triangle of a positive definite A. */
-function cholesky(a: Float64Array, n: number): Float64Array {
+export function cholesky(a: Float64Array, n: number): Float64Array {
   const l = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts';
-import { type Prior, randomOfDraw } from './prior.ts';
+import { type ClosedFormPrior, randomOfDraw } from './prior.ts';
 
 /** Neighbours that a latent may be joined with. */
 const NEIGHBOURS = 6;
@@ -33,7 +33,7 @@ export const neighbours = {
     }
     return samples;
   },
-} satisfies Prior;
+} satisfies ClosedFormPrior;
 
 /**
  * The at most `wanted` latents nearest to one of [N,D], nearest first, of equals the first. One pass: a sum of squares
