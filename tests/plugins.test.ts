@@ -99,7 +99,9 @@ describe('on the command line', () => {
     expect((await sharp(sheet).metadata()).width).toBeGreaterThan(32);
     const unknown = await run('sample', '--run', path, '--prior', 'parson', '--out', sheet);
     expect(unknown).toMatchObject({ code: 2 });
-    expect(unknown.err).toContain('prior "parson" is unknown; choose one of neighbours, gaussian, parzen');
+    expect(unknown.err).toContain(
+      'prior "parson" is unknown; choose one of neighbours, gaussian, mixture, flow, parzen',
+    );
 
     expect((await run('evaluate', '--run', path)).code).toBe(0);
     const summary = await readSummary(join(path, 'eval'));

@@ -40,7 +40,7 @@ export interface LoopOptions {
   checkpoints?: { everySteps: number; save(state: TrainState, best: boolean): Promise<void> };
   collective?: Collective;
   /** Ends training after the current step, with a checkpoint. */
-  signal?: AbortSignal;
+  signal?: Pick<AbortSignal, 'aborted'>;
 }
 
 /** Trains up to `settings.steps`, or until stopped. */

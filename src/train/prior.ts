@@ -23,7 +23,7 @@ export interface PriorOptions {
   kind: string;
   /** Of the training, where it is trained. */
   steps?: number;
-  signal?: AbortSignal;
+  signal?: Pick<AbortSignal, 'aborted'>;
   /** Where messages go; one line each. */
   say?: (line: string) => void;
 }
@@ -92,7 +92,7 @@ export interface FlowTraining {
   steps: number;
   /** Where its checkpoints are kept. */
   folder: string;
-  signal?: AbortSignal;
+  signal?: Pick<AbortSignal, 'aborted'>;
   say: (line: string) => void;
   /** Smaller or larger than usual. */
   shape?: { width: number; blocks: number; batch: number };
@@ -123,7 +123,8 @@ export async function trainFlow(
   const checkpoints = new CheckpointStore(folder);
   const state = initialState(objective, seed, true);
   const best = { loss: Number.POSITIVE_INFINITY, step: 0 };
-  const enough = new AbortController();
+  /** Whether going on has brought nothing for long. */
+  const hadEnough = () => state.step - best.step >= PATIENCE * MEASURED_EVERY;
   let progress: Progress | undefined;
   try {
     const earlier = await unfinished(checkpoints, identity);
@@ -133,8 +134,6 @@ export async function trainFlow(
       best.step = Number(earlier.metadata.bestStep);
       say(`going on from step ${state.step}`);
     } else await rm(folder, { recursive: true, force: true });
-    const hadEnough = () => state.step - best.step >= PATIENCE * MEASURED_EVERY;
-    if (hadEnough()) enough.abort();
     const reporter = new Progress({ label: 'fit flow', total: steps, start: state.step, unit: 'steps' });
     progress = reporter;
     let recent: number | undefined;
@@ -143,7 +142,11 @@ export async function trainFlow(
       batches: objective.batches,
       state,
       settings,
-      signal: AbortSignal.any([enough.signal, ...(signal ? [signal] : [])]),
+      signal: {
+        get aborted() {
+          return hadEnough() || (signal?.aborted ?? false);
+        },
+      },
       watcher: {
         onStep({ step, losses: { matching } }) {
           recent = recent === undefined ? matching : 0.98 * recent + 0.02 * matching;
@@ -154,7 +157,6 @@ export async function trainFlow(
           const loss = await objective.heldOutLoss(drawingParameters(state));
           const isBest = loss < best.loss;
           if (isBest) Object.assign(best, { loss, step });
-          if (hadEnough()) enough.abort();
           return isBest;
         },
       },
@@ -166,7 +168,7 @@ export async function trainFlow(
         },
       },
     });
-    if (signal?.aborted && state.step < steps && !enough.signal.aborted) {
+    if (state.step < steps && !hadEnough()) {
       throw new Interrupted(`stopped at step ${state.step}, which is kept; the same command goes on from there`);
     }
     reporter.finish();
