@@ -32,7 +32,7 @@ export const prior: Command = {
         describe: 'flow (trained), mixture, gaussian, neighbours, or one of a plugin',
         requiresArg: true,
       })
-      .option('steps', { type: 'number', describe: 'of training a flow (default 3000)', requiresArg: true })
+      .option('steps', { type: 'number', describe: 'of training a flow (default 2500)', requiresArg: true })
       .option('checkpoint', CHECKPOINT_OPTION)
       .option('engine', ENGINE_OF_RUN_OPTION)
       .example(`${commandLine('prior')} --run runs/faces`, 'a flow; samples are drawn from it from then on'),

@@ -58,6 +58,17 @@ export function gaussianSlope(time: number): number {
   return (2 * time - 1) / (time * time + (1 - time) * (1 - time));
 }
 
+/** x·σ(x); its gradient σ + y·(1−σ), y the value, takes two passes fewer over memory than that of the composed ops. */
+const silu = tf.customGrad((x, save) => {
+  const sigmoid = tf.sigmoid(x as Tensor);
+  const value = tf.mul(x as Tensor, sigmoid);
+  (save as (tensors: Tensor[]) => void)([sigmoid, value]);
+  return {
+    value,
+    gradFunc: (dy: Tensor, [s, y]: Tensor[]) => tf.mul(dy, tf.sub(tf.add(s, y), tf.mul(s, y))),
+  };
+}) as (x: Tensor) => Tensor;
+
 /**
  * What the network adds to slope·x, [B,D]. Differentiable.
  *
@@ -73,7 +84,6 @@ export function flowNetwork(blocks: number, parameters: Parameters, x: Tensor2D,
       return tf.fused.matMul({ a: input as Tensor2D, b: parameters[`${name}.kernel`] as Tensor2D, bias }) as Tensor2D;
     };
     const shift = (name: string) => tf.matMul(time, parameters[`${name}.time`] as Tensor2D); // [B or 1,H]
-    const silu = (value: Tensor) => tf.mul(value, tf.sigmoid(value));
     let hidden: Tensor = tf.add(dense(x, 'first'), shift('first')); // [B,H]
     for (let block = 0; block < blocks; block++) {
       const inner = tf.add(dense(silu(hidden), `${block}.0`), shift(`${block}.0`));
