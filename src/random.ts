@@ -29,6 +29,7 @@ export const STREAMS = {
   scaleConsistency: 17,
   /** Of plugins, whatever for. */
   plugin: 18,
+  faces: 24,
 } as const;
 export type Stream = keyof typeof STREAMS;
 
