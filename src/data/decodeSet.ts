@@ -20,27 +20,19 @@ export function spreadEvenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
 }
 
-/** What one write, one read and one digest take: a set is one array, one file. */
-const MOST_BYTES = 2 ** 31 - 2 ** 12;
-
-/** Means of blocks of `factor` × `factor` pixels. // [factor·height, factor·width, 3] → [height, width, 3] */
-export function areaReduce(pixels: Uint8Array, width: number, height: number, factor: number): Uint8Array {
-  if (factor === 1) return pixels;
-  const row = width * factor * 3;
-  const reduced = new Uint8Array(width * height * 3);
+/** Means of blocks of 2 × 2 pixels. // [2·height, 2·width, 3] → [height, width, 3] */
+export function halve(pixels: Uint8Array, width: number, height: number): Uint8Array {
+  const row = 6 * width;
+  const halved = new Uint8Array(width * height * 3);
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const from = y * factor * row + x * factor * 3;
-      for (let channel = 0; channel < 3; channel++, at++) {
-        let sum = 0;
-        for (let start = from + channel, dy = 0; dy < factor; dy++, start += row) {
-          for (let dx = 0; dx < factor; dx++) sum += pixels[start + dx * 3];
-        }
-        reduced[at] = Math.round(sum / factor ** 2);
+      for (let from = 2 * y * row + 6 * x, end = from + 3; from < end; from++, at++) {
+        const sum = pixels[from] + pixels[from + 3] + pixels[from + row] + pixels[from + row + 3];
+        halved[at] = (sum + 2) >> 2;
       }
     }
   }
-  return reduced;
+  return halved;
 }
 
 /** Pixels of images of one size, filled in any order. */
@@ -51,24 +43,18 @@ class Slots {
   constructor(
     readonly count: number,
     readonly transform: Transform,
-    private readonly oversampling = 1,
+    private readonly drawnLarger = false,
   ) {
     const width = transform.width * transform.scale;
     const height = transform.height * transform.scale;
     this.imageBytes = width * height * 3;
-    const bytes = count * this.imageBytes;
-    const refuse = (why: string) => {
-      const gigabytes = (bytes / 2 ** 30).toFixed(1);
-      const most = Math.floor(MOST_BYTES / this.imageBytes);
-      const remedy =
-        most > 0 ? `set data.limit (to ${most} at most), or a smaller data.size` : 'set a smaller data.size';
-      return new UsageError(`${count} images of ${width}×${height} take ${gigabytes} GiB; ${why}; ${remedy}`);
-    };
-    if (bytes > MOST_BYTES) throw refuse('a set can have 2');
     try {
-      this.pixels = new Uint8Array(bytes);
+      this.pixels = new Uint8Array(count * this.imageBytes);
     } catch {
-      throw refuse('there is not as much memory');
+      const gigabytes = ((count * this.imageBytes) / 2 ** 30).toFixed(1);
+      throw new UsageError(
+        `${count} images of ${width}×${height} take ${gigabytes} GiB; set data.limit, or a smaller data.size`,
+      );
     }
   }
 
@@ -82,10 +68,10 @@ class Slots {
     }
     try {
       const { width, height, scale } = this.transform;
-      const finer = { ...this.transform, scale: scale * this.oversampling };
-      const { pixels, nativeScale } = await decodeImage(bytes, finer);
-      const reduced = areaReduce(pixels, width * scale, height * scale, this.oversampling);
-      this.pixels.set(reduced, slot * this.imageBytes);
+      const drawn = { ...this.transform, scale: this.drawnLarger ? 2 * scale : scale };
+      const { pixels, nativeScale } = await decodeImage(bytes, drawn);
+      const wanted = this.drawnLarger ? halve(pixels, width * scale, height * scale) : pixels;
+      this.pixels.set(wanted, slot * this.imageBytes);
       return nativeScale;
     } catch (error) {
       return { name: entry.name, reason: reasonOf(error), atRead: false };
@@ -131,7 +117,7 @@ export async function decodeSelection(
   onProgress?: Progress,
 ): Promise<DecodedSet> {
   const { entries } = source;
-  const slots = new Slots(Math.min(limit, entries.length), transform, source.oversampling);
+  const slots = new Slots(Math.min(limit, entries.length), transform, source.drawnLarger);
   const parallel = pLimit(availableParallelism());
   const slotOf = new Map<number, number>(); // index in the list → slot
   const skipped = [...source.skipped];
@@ -204,7 +190,7 @@ export async function decodeByName(
 ): Promise<DecodedSet> {
   const byName = new Map(source.entries.map((entry) => [entry.name, entry]));
   const entries = names.map((name) => byName.get(name)!);
-  const slots = new Slots(entries.length, transform, source.oversampling);
+  const slots = new Slots(entries.length, transform, source.drawnLarger);
   const parallel = pLimit(availableParallelism());
   let nativeScale = Infinity;
   let done = 0;

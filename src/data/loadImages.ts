@@ -29,6 +29,8 @@ export interface LoadOptions {
   scale?: number;
   /** Loads only these, by their index in the set at scale 1, in this order. */
   images?: readonly number[];
+  /** Refuse a set of more bytes, before any work is done. */
+  mostBytes?: number;
   /** Called for each image that is decoded, so not at all when a pack is reused; counts anew for each scale. */
   onProgress?: Progress;
 }
@@ -55,6 +57,18 @@ function partOf(source: ImageSource, { source: kind, heldOut = 0 }: DataConfig, 
     identity: { whole: identity, heldOut, part },
     entries: entries.filter((entry) => held.has(entry) === (part === 'heldOut')),
   };
+}
+
+/** @throws UsageError where so many images of a size are more than `most` bytes, with what to do about it. */
+function requireBytes(count: number, { width, height, scale }: Transform, most: number, part: Part): void {
+  const imageBytes = width * height * scale ** 2 * 3;
+  if (count * imageBytes <= most) return;
+  const gigabytes = (bytes: number) => (bytes / 2 ** 30).toFixed(2);
+  const key = part === 'training' ? 'data.limit' : 'data.heldOut';
+  const fitting = Math.floor(most / imageBytes);
+  throw new UsageError(
+    `${count} images of ${width * scale}×${height * scale} take ${gigabytes(count * imageBytes)} GiB, and a set can have ${gigabytes(most)}; set ${fitting > 0 ? `${key} to at most ${fitting}, or ` : ''}a smaller data.size`,
+  );
 }
 
 /** The set made from `key`: from the cache if it is there, else decoded and put there. */
@@ -85,7 +99,7 @@ async function loadOrDecode(config: DataConfig, key: unknown, decode: () => Prom
  * @throws RunError when an image that was read at scale 1 can't be read at the wanted scale
  */
 export async function loadImages(config: DataConfig, options: LoadOptions = {}): Promise<ImageSet> {
-  const { part = 'training', scale = 1, images, onProgress } = options;
+  const { part = 'training', scale = 1, images, mostBytes = Infinity, onProgress } = options;
   if (!Number.isSafeInteger(scale) || scale < 1) throw new RangeError(`scale must be a positive integer, got ${scale}`);
   const whole = await SOURCES.get(config.source).open(config);
   try {
@@ -93,6 +107,7 @@ export async function loadImages(config: DataConfig, options: LoadOptions = {}):
     const { fit, background } = config;
     const limit = part === 'training' ? config.limit : undefined;
     const transform: Transform = { ...trainingSize(config), fit, background: background.toLowerCase(), scale: 1 };
+    requireBytes(Math.min(limit ?? Infinity, source.entries.length), transform, mostBytes, part);
     const key = { format: FORMAT_VERSION, decoder: DECODER_VERSIONS, source: source.identity, transform, limit };
     const base = await loadOrDecode(config, key, () => decodeSelection(source, transform, limit, onProgress));
     if (scale === 1 && images === undefined) return base;
@@ -102,6 +117,7 @@ export async function loadImages(config: DataConfig, options: LoadOptions = {}):
       if (name === undefined) throw new RangeError(`image ${index} of ${base.count}`);
       return name;
     });
+    requireBytes(names.length, { ...transform, scale }, mostBytes, part);
     const scaled = await loadOrDecode(config, { base: base.digest, scale, names }, () =>
       decodeByName(source, names, { ...transform, scale }, onProgress),
     );

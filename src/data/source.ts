@@ -26,8 +26,8 @@ export interface ImageSource {
   classes?: string[];
   /** What is known of every image, and which values there are. */
   attributes?: { names: string[]; values: string[][] };
-  /** How many times finer than wanted entries are drawn, to be area-reduced to the wanted size; 1 where it isn't said. */
-  oversampling?: number;
+  /** Whether entries are drawn at twice the wanted size and area-reduced to it. */
+  drawnLarger?: boolean;
   /**
    * Sets beside the one to train on, of sources that can make any number of images. Others hold out a part of their list.
    */
