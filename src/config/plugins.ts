@@ -9,6 +9,8 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { defineSource, type SourceKind } from '../data/source.ts';
+import { SOURCES } from '../data/sources/registry.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { hasCode } from '../files/fileErrors.ts';
 import type { Metric } from '../metrics/metric.ts';
@@ -40,6 +42,7 @@ export const pluginTools = {
   normal,
   uniform,
   zeros,
+  defineSource,
   defineEncoding,
   defineConditioner,
   defineObjective,
@@ -63,6 +66,7 @@ export type PluginTools = typeof pluginTools;
 
 /** What a part of each kind is. */
 interface Parts {
+  sources: SourceKind;
   encodings: EncodingKind;
   conditioners: ConditionerKind;
   objectives: ObjectiveKind;
@@ -75,6 +79,7 @@ export type Plugin = { [Kind in keyof Parts]?: Record<string, Parts[Kind]> };
 
 /** Where each kind of part goes. */
 const ADD: { [Kind in keyof Parts]: (name: string, part: Parts[Kind], path: string) => void } = {
+  sources: (...part) => SOURCES.add(...part),
   encodings: (...part) => ENCODINGS.add(...part),
   conditioners: (...part) => CONDITIONERS.add(...part),
   objectives: (...part) => OBJECTIVES.add(...part),

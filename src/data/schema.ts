@@ -76,9 +76,10 @@ export function dataSchema(): z.ZodType<DataConfig, Partial<DataConfig> | undefi
     })
     .transform(({ heldOut, ...data }) => {
       // Only what the source knows of, so that configs of other sources stay what they were.
-      const { keys, heldOut: usual } = SOURCES.get(data.source);
+      const { keys, heldOut: usual = 0 } = SOURCES.get(data.source);
       const own = Object.entries(data).filter(([key]) => key in keys || !(key in ofSources));
-      return { ...Object.fromEntries(own), ...((heldOut ?? usual) !== undefined && { heldOut: heldOut ?? usual }) };
+      const held = heldOut ?? usual;
+      return { ...Object.fromEntries(own), ...((held > 0 || usual > 0) && { heldOut: held }) };
     });
   return schema as unknown as z.ZodType<DataConfig, Partial<DataConfig> | undefined>;
 }

@@ -239,7 +239,9 @@ describe('the source of faces', () => {
     const before = ['source', 'size', 'fit', 'background', 'noise', 'cache'];
     expect(Object.keys(dataOf({}))).toEqual(before);
     expect(Object.keys(dataOf({ source: 'photo', style: 'personas', count: 4, seed: 2 }))).toEqual(before);
-    expect(Object.keys(dataOf({ heldOut: 0 }))).toEqual([...before, 'heldOut']);
+    expect(Object.keys(dataOf({ heldOut: 0 }))).toEqual(before);
+    expect(dataOf({ heldOut: 3 }).heldOut).toBe(3);
+    expect(dataOf({ source: 'faces', heldOut: 0 }).heldOut).toBe(0);
   });
 });
 
