@@ -43,7 +43,7 @@ class Slots {
   constructor(
     readonly count: number,
     readonly transform: Transform,
-    private readonly drawnLarger = false,
+    private readonly artSide?: number,
   ) {
     const width = transform.width * transform.scale;
     const height = transform.height * transform.scale;
@@ -68,9 +68,10 @@ class Slots {
     }
     try {
       const { width, height, scale } = this.transform;
-      const drawn = { ...this.transform, scale: this.drawnLarger ? 2 * scale : scale };
-      const { pixels, nativeScale } = await decodeImage(bytes, drawn);
-      const wanted = this.drawnLarger ? halve(pixels, width * scale, height * scale) : pixels;
+      const isArt = this.artSide !== undefined;
+      const drawn = { ...this.transform, scale: isArt ? 2 * scale : scale };
+      const { pixels, nativeScale } = await decodeImage(bytes, drawn, this.artSide);
+      const wanted = isArt ? halve(pixels, width * scale, height * scale) : pixels;
       this.pixels.set(wanted, slot * this.imageBytes);
       return nativeScale;
     } catch (error) {
@@ -117,7 +118,7 @@ export async function decodeSelection(
   onProgress?: Progress,
 ): Promise<DecodedSet> {
   const { entries } = source;
-  const slots = new Slots(Math.min(limit, entries.length), transform, source.drawnLarger);
+  const slots = new Slots(Math.min(limit, entries.length), transform, source.artSide);
   const parallel = pLimit(availableParallelism());
   const slotOf = new Map<number, number>(); // index in the list → slot
   const skipped = [...source.skipped];
@@ -190,7 +191,7 @@ export async function decodeByName(
 ): Promise<DecodedSet> {
   const byName = new Map(source.entries.map((entry) => [entry.name, entry]));
   const entries = names.map((name) => byName.get(name)!);
-  const slots = new Slots(entries.length, transform, source.drawnLarger);
+  const slots = new Slots(entries.length, transform, source.artSide);
   const parallel = pLimit(availableParallelism());
   let nativeScale = Infinity;
   let done = 0;

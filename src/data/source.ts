@@ -26,8 +26,11 @@ export interface ImageSource {
   classes?: string[];
   /** What is known of every image, and which values there are. */
   attributes?: { names: string[]; values: string[][] };
-  /** Whether entries are drawn at twice the wanted size and area-reduced to it. */
-  drawnLarger?: boolean;
+  /**
+   * Of SVGs that are all square and opaque: their side in user units. They are drawn at twice the wanted size and area-reduced,
+   * which takes no more time than drawing art that nothing is known of.
+   */
+  artSide?: number;
   /**
    * Sets beside the one to train on, of sources that can make any number of images. Others hold out a part of their list.
    */

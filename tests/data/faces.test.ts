@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createAvatar, type Style } from '@dicebear/core';
 import { describe, expect, it } from 'vitest';
 import { checkExperiment } from '../../src/config/load.ts';
+import { decodeImage } from '../../src/data/decodeImage.ts';
 import { halve } from '../../src/data/decodeSet.ts';
 import type { ImageSet } from '../../src/data/imageSet.ts';
 import { type LoadOptions, loadImages } from '../../src/data/loadImages.ts';
@@ -50,6 +51,17 @@ describe.each(STYLES)('faces of style %s', (name) => {
         return values[i].indexOf(value);
       });
       expect(ours.draw(face)).toBe(theirs.svg);
+    }
+  });
+
+  it('are the same pixels whether or not their size is known beforehand', async () => {
+    const style = await openFaceStyle(name);
+    for (const [i, size] of [3, 9, 16, 17, 31, 64, 100].entries()) {
+      const svg = Buffer.from(style.draw(style.choose(new Random(1, 'faces', i))));
+      const transform = { width: size, height: size, fit: 'crop', background: '#00ff00', scale: 2 } as const;
+      const expected = await decodeImage(svg, transform);
+      expect(expected.pixels).toHaveLength(12 * size ** 2);
+      expect(Buffer.compare((await decodeImage(svg, transform, style.side)).pixels, expected.pixels)).toBe(0);
     }
   });
 
@@ -191,6 +203,17 @@ describe('the source of faces', () => {
       const squares = base.pixels.reduce((sum, value, i) => sum + (value - quarter[i]) ** 2, 0);
       expect(Math.sqrt(squares / base.pixels.length)).toBeLessThan(2);
     }
+  });
+
+  it('fits faces to other shapes', async () => {
+    const set = await loadImages(faces({ count: 4, size: '24x12', fit: 'pad', background: '#010203' }));
+    expect([set.width, set.height]).toEqual([24, 12]);
+    expect([...set.pixels.subarray(0, 3)]).toEqual([1, 2, 3]);
+    const square = await loadImages(faces({ count: 4, size: 12 }));
+    const row = (pixels: Uint8Array, y: number, width: number) => [
+      ...pixels.subarray(y * width * 3).subarray(0, width * 3),
+    ];
+    for (let y = 0; y < 12; y++) expect(row(set.pixels, y, 24).slice(18, 54)).toEqual(row(square.pixels, y, 12));
   });
 
   it('shows the background that the attributes say', async () => {

@@ -111,6 +111,8 @@ function coloursShown(style: Style<object>, attributes: readonly Attribute[]) {
 export interface FaceStyle {
   /** Names and values of the attributes; NONE is the first value where a face can do without. */
   attributes: { names: string[]; values: string[][] };
+  /** Width and height of the SVGs, in user units. */
+  side: number;
   /** Places of the attributes for hair, skin and beard. */
   combination: number[];
   choose(random: Random): number[];
@@ -154,8 +156,10 @@ export async function openFaceStyle(name: FaceStyleName): Promise<FaceStyle> {
     return parts;
   }
 
+  const blank = drawFace(style, attributes, {});
   return {
     attributes: { names, values },
+    side: Number(/viewBox="0 0 (\d+) \1"/.exec(blank)![1]),
     combination: file.combination.map((attribute) => names.indexOf(attribute)),
     choose(random) {
       const parts = chooseParts(random);

@@ -69,9 +69,9 @@ export async function faceSource({ style: name, count, seed }: FaceSettings): Pr
     }),
     skipped: [],
     attributes: style.attributes,
-    // rsvg blends every shape's edge by itself, so that what lies behind shines through where two meet. Drawn at 128 px,
-    // toon-head faces are 1.7 grey levels (rms) from their exact area means; drawn larger, 0.9, for 1.3 times the time.
-    drawnLarger: true,
+    // rsvg blends every shape's edge by itself, so that what lies behind shines through where two meet: drawn at 128 px,
+    // toon-head faces are 1.7 grey levels (rms) from their exact area means; drawn at 256 and area-reduced, 0.9.
+    artSide: style.side,
     close: async () => {},
   });
   return {
