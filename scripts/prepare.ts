@@ -18,6 +18,7 @@ export const prepare: Command = {
     const detail =
       images.nativeScale === Number.POSITIVE_INFINITY ? 'any size' : `${images.nativeScale.toFixed(2)}x this size`;
     console.log(`ground truth up to ${detail}`);
+    if (images.credit) console.log(images.credit);
     for (const line of describeAttributes(images)) console.log(line);
     const { heldOut = 0 } = experiment.data;
     if (heldOut === 0) return;

@@ -29,6 +29,8 @@ export interface ImageSet {
   classes?: string[];
   /** What is known of every image, where the source says. */
   attributes?: ImageAttributes;
+  /** Whom the images are by, and their licence, where that is known; for whatever shows them. */
+  credit?: string;
   /** Files that could not be read, and why. */
   skipped: SkippedFile[];
   /**

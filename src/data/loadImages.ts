@@ -110,7 +110,8 @@ export async function loadImages(config: DataConfig, options: LoadOptions = {}):
     requireBytes(Math.min(limit ?? Infinity, source.entries.length), transform, mostBytes, part);
     const key = { format: FORMAT_VERSION, decoder: DECODER_VERSIONS, source: source.identity, transform, limit };
     const base = await loadOrDecode(config, key, () => decodeSelection(source, transform, limit, onProgress));
-    if (scale === 1 && images === undefined) return base;
+    const credit = source.credit === undefined ? {} : { credit: source.credit }; // not in packs: those of before have none
+    if (scale === 1 && images === undefined) return { ...base, ...credit };
 
     const names = (images ?? [...base.names.keys()]).map((index) => {
       const name = base.names[index];
@@ -121,7 +122,7 @@ export async function loadImages(config: DataConfig, options: LoadOptions = {}):
     const scaled = await loadOrDecode(config, { base: base.digest, scale, names }, () =>
       decodeByName(source, names, { ...transform, scale }, onProgress),
     );
-    return { ...scaled, skipped: base.skipped };
+    return { ...scaled, ...credit, skipped: base.skipped };
   } finally {
     await whole.close();
   }

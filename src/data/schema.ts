@@ -28,6 +28,7 @@ const commonKeys = {
   heldOut: z
     .int()
     .nonnegative()
+    .max(1_000_000)
     .optional()
     .describe(
       'images that are never trained on (default: 1,000 faces, 0 of other sources). Of a list they are spread evenly over it; faces are made for it, and as many again of combinations of hair, skin and beard that are never trained on',

@@ -17,6 +17,8 @@ export interface SourceEntry {
 export interface ImageSource {
   /** What messages call the source: `folder "photos"`. */
   title: string;
+  /** Whom the images are by, and their licence, where that is known. */
+  credit?: string;
   /** Anything JSON that differs when the images could differ; part of the cache key. */
   identity: unknown;
   /** Sorted by name. */

@@ -205,6 +205,18 @@ describe('the source of faces', () => {
     }
   });
 
+  it('credits the designer, from the cache too', async () => {
+    const credits: Partial<Record<FaceStyleName, string>> = {
+      'toon-head': '"ToonHead" by Johan Melin (https://www.figma.com/community/file/1589627891082866389), CC BY 4.0 (',
+      'open-peeps': '"Open Peeps" by Pablo Stanley (https://www.openpeeps.com/), CC0 1.0 (',
+    };
+    for (const [style, credit] of Object.entries(credits)) {
+      const config = faces({ style: style as FaceStyleName, count: 1 });
+      const sets = [await loadImages(config), await loadImages(config), await loadImages(config, { scale: 2 })];
+      for (const set of sets) expect(set.credit).toContain(`faces: ${credit}`);
+    }
+  });
+
   it('fits faces to other shapes', async () => {
     const set = await loadImages(faces({ count: 4, size: '24x12', fit: 'pad', background: '#010203' }));
     expect([set.width, set.height]).toEqual([24, 12]);

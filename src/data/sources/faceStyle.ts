@@ -111,6 +111,8 @@ function coloursShown(style: Style<object>, attributes: readonly Attribute[]) {
 export interface FaceStyle {
   /** Names and values of the attributes; NONE is the first value where a face can do without. */
   attributes: { names: string[]; values: string[][] };
+  /** Designer and licence. */
+  credit: string;
   /** Width and height of the SVGs, in user units. */
   side: number;
   /** Places of the attributes for hair, skin and beard. */
@@ -156,9 +158,11 @@ export async function openFaceStyle(name: FaceStyleName): Promise<FaceStyle> {
     return parts;
   }
 
+  const { title, creator, source, license } = style.meta ?? {};
   const blank = drawFace(style, attributes, {});
   return {
     attributes: { names, values },
+    credit: `faces: "${title}" by ${creator} (${source}), ${license?.name} (${license?.url}), drawn with DiceBear`,
     side: Number(/viewBox="0 0 (\d+) \1"/.exec(blank)![1]),
     combination: file.combination.map((attribute) => names.indexOf(attribute)),
     choose(random) {

@@ -58,6 +58,7 @@ export async function faceSource({ style: name, count, seed }: FaceSettings): Pr
 
   const part = (kind: keyof typeof PARTS, word: string, size: number): ImageSource => ({
     title: `${name} faces`,
+    credit: style.credit,
     identity: { packages, versions, seed, kind, size, fraction: LEFT_OUT_FRACTION },
     entries: Array.from({ length: size }, (_, index): SourceEntry => {
       const face = chooseFace(style, seed, kind, index, leftOut);
@@ -90,7 +91,7 @@ export const faces = defineSource({
       .enum(Object.keys(FACE_STYLES) as [FaceStyleName])
       .default('toon-head')
       .describe('of faces: which design; designers and licences are in NOTICE'),
-    count: z.int().positive().max(9_999_999).default(12_000).describe('of faces: how many to train on'),
+    count: z.int().positive().max(1_000_000).default(12_000).describe('of faces: how many to train on'),
     seed: z
       .int()
       .nonnegative()

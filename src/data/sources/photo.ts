@@ -12,6 +12,7 @@ export async function photoSource(): Promise<ImageSource> {
   const path = require.resolve(`${PACKAGE}/data/image.jpg`);
   return {
     title: PACKAGE,
+    credit: 'photograph: Karl Blossfeldt, "Allium ostrowskianum", 1928, Getty Open Content, CC0',
     identity: [PACKAGE, version],
     entries: [{ name: 'allium-oreophilum', read: () => readFile(path) }],
     skipped: [],
