@@ -56,7 +56,7 @@ function sourceKeys(): Record<string, Keys[string]> {
   const keys: Record<string, Keys[string]> = {};
   for (const [name, kind] of SOURCES.all()) {
     for (const [key, schema] of Object.entries(kind.keys)) {
-      if (key in keys || key in commonKeys) {
+      if (key === 'source' || key in commonKeys || key in keys) {
         throw new UsageError(`source "${name}" brings data.${key}, which is another's; rename it`);
       }
       keys[key] = schema;

@@ -88,8 +88,8 @@ function drawFace(style: Style<object>, attributes: readonly Attribute[], values
 }
 
 /**
- * Which colours a face shows with certain parts, as a function of an attribute's name and value; '' for what every face
- * has. Found by drawing each part alone, in colours that no style has.
+ * Whether a face of certain parts shows a colour. Found by drawing each part alone, in colours that no style has; what shows
+ * without any part belongs to every face.
  */
 function coloursShown(style: Style<object>, attributes: readonly Attribute[]) {
   const colours = attributes.map(({ name }) => name).filter(isColour);
@@ -129,17 +129,15 @@ export async function openFaceStyle(name: FaceStyleName): Promise<FaceStyle> {
   const names = attributes.map((attribute) => attribute.name);
   const isShown = coloursShown(style, attributes);
   const { present = {} } = file;
-  const parts = attributes.filter(({ name: part, probability }) => probability === 1 && !(part in present));
-  const certain = new Set<string>();
-  for (const { name: part } of parts.filter((attribute) => !isColour(attribute.name))) certain.add(part);
-  for (const { name: colour } of parts.filter((attribute) => isColour(attribute.name))) {
+  const isAlwaysThere = ({ name: part, probability }: Attribute) => probability === 1 && !(part in present);
+  const isAlwaysShown = (colour: string) => {
     const isShownBy = (part: Attribute) => part.values.every((value) => isShown(colour, { [part.name]: value }));
-    if (isShown(colour, {}) || attributes.some((part) => certain.has(part.name) && isShownBy(part)))
-      certain.add(colour);
-  }
-  const values = attributes.map((attribute) =>
-    certain.has(attribute.name) ? attribute.values : [NONE, ...attribute.values],
-  );
+    return isShown(colour, {}) || attributes.some((part) => isAlwaysThere(part) && isShownBy(part));
+  };
+  const values = attributes.map((attribute) => {
+    const isCertain = isAlwaysThere(attribute) && (!isColour(attribute.name) || isAlwaysShown(attribute.name));
+    return isCertain ? attribute.values : [NONE, ...attribute.values];
+  });
 
   /** A face by names, colours that it doesn't show left out. */
   function chooseParts(random: Random): Record<string, string> {

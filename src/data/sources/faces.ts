@@ -2,6 +2,7 @@
  * Cartoon faces from DiceBear's style packages: aligned, as many as wanted, with known attributes and, as vector art, a true
  * image at every size. The designers and their licences are in NOTICE.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -17,6 +18,7 @@ const STEPS_OF_A_PART = 2 ** 32;
 const LEFT_OUT_STEP = 3 * STEPS_OF_A_PART;
 /** Of the combinations of hair, skin and beard, how many are never trained on. */
 const LEFT_OUT_FRACTION = 0.1;
+
 /** Which combination of hair, skin and beard a face has. */
 function combinationOf({ combination, attributes }: FaceStyle, face: readonly number[]): number {
   return combination.reduce((index, place) => index * attributes.values[place].length + face[place], 0);
@@ -56,25 +58,26 @@ export async function faceSource({ style: name, count, seed }: FaceSettings): Pr
   const versions = await Promise.all(packages.map(versionOf));
   const leftOut = leftOutCombinations(style, seed);
 
-  const part = (kind: keyof typeof PARTS, word: string, size: number): ImageSource => ({
-    title: `${name} faces`,
-    credit: style.credit,
-    identity: { packages, versions, seed, kind, size, fraction: LEFT_OUT_FRACTION },
-    entries: Array.from({ length: size }, (_, index): SourceEntry => {
-      const face = chooseFace(style, seed, kind, index, leftOut);
-      return {
-        name: `${name}-${word}${String(index).padStart(7, '0')}`,
-        attributes: face,
-        read: async () => Buffer.from(style.draw(face)),
-      };
-    }),
-    skipped: [],
-    attributes: style.attributes,
-    // rsvg blends every shape's edge by itself, so that what lies behind shines through where two meet: drawn at 128 px,
-    // toon-head faces are 1.7 grey levels (rms) from their exact area means; drawn at 256 and area-reduced, 0.9.
-    artSide: style.side,
-    close: async () => {},
-  });
+  function part(kind: keyof typeof PARTS, word: string, size: number): ImageSource {
+    const chosen = Array.from({ length: size }, (_, index) => chooseFace(style, seed, kind, index, leftOut));
+    const entries = chosen.map((face, index): SourceEntry => {
+      const entry = `${name}-${word}${String(index).padStart(7, '0')}`;
+      return { name: entry, attributes: face, read: async () => Buffer.from(style.draw(face)) };
+    });
+    const digest = createHash('sha256').update(Uint8Array.from(chosen.flat())).digest('hex');
+    return {
+      title: `${name} faces`,
+      credit: style.credit,
+      identity: { packages, versions, kind, attributes: style.attributes, chosen: digest },
+      entries,
+      skipped: [],
+      attributes: style.attributes,
+      // rsvg blends every shape's edge by itself, so that what lies behind shines through where two meet: drawn at 128 px,
+      // toon-head faces are 1.7 grey levels (rms) from their exact area means; drawn at 256 and area-reduced, 0.9.
+      artSide: style.side,
+      close: async () => {},
+    };
+  }
   return {
     ...part('training', '', count),
     parts: {
