@@ -33,6 +33,7 @@ export const STREAMS = {
   posterior: 20,
   /** Of groups of parameters that name no stream: the step is the hash of the group's name. */
   groups: 21,
+  faces: 24,
 } as const;
 export type Stream = keyof typeof STREAMS;
 

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { compareNames, type ImageSource } from '../source.ts';
+import { compareNames, defineSource, type ImageSource } from '../source.ts';
 
 const PACKAGE = '@iconify-json/fluent-emoji-flat';
 const TONES = ['light', 'medium-light', 'medium', 'medium-dark', 'dark'];
@@ -45,3 +45,5 @@ export async function fluentEmojiSource(): Promise<ImageSource> {
   });
   return { title: PACKAGE, identity: [PACKAGE, version], entries, skipped: [], close: async () => {} };
 }
+
+export const fluentEmoji = defineSource({ about: '1,594 vector emoji from npm', keys: {}, open: fluentEmojiSource });

