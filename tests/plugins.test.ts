@@ -156,7 +156,10 @@ describe('on the command line', () => {
 
   it.each([
     ['export default { encodings: { e: {} } }', 'encodings.e has no "keys"'],
-    ['export default { encoders: {} }', '"encoders" is none of sources, encodings, conditioners, objectives, priors, metrics'],
+    [
+      'export default { encoders: {} }',
+      '"encoders" is none of sources, encodings, conditioners, objectives, priors, metrics',
+    ],
     [
       'export default { priors: { gaussian: { fit() {}, sample() {} } } }',
       'prior "gaussian" is taken by the project itself',
