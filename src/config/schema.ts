@@ -63,8 +63,8 @@ const evaluateSchema = z.strictObject({
     ),
 });
 
-/** The sections whose keys are known whatever plugins bring. */
-const fixedKeys = {
+/** The first keys of a config. */
+const firstKeys = {
   plugins: z
     .array(z.string())
     .optional()
@@ -92,7 +92,7 @@ export interface Experiment {
 export function experimentSchema(): z.ZodType<Experiment> {
   const schema = z
     .strictObject({
-      ...fixedKeys,
+      ...firstKeys,
       objective: objectiveSchema(),
       seed: z.int().nonnegative().default(0),
       engine: z.string().default('auto').describe('which engine computes; see `npm run doctor`'),
