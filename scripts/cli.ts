@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { commandLine } from '../src/commandLine.ts';
+import { pluginOfError } from '../src/config/plugins.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { Interrupted, messageOf, RunError, UsageError } from '../src/errors.ts';
 import { removeTemporaryFiles } from '../src/files/atomicFile.ts';
@@ -110,6 +111,12 @@ function reportError(error: unknown): number {
   }
   if (error instanceof RunError) {
     console.error(error.message);
+    return 1;
+  }
+  const plugin = pluginOfError(error);
+  if (plugin) {
+    const line = (error as Error).stack?.split('\n').find((one) => one.includes(plugin));
+    console.error(`plugin ${plugin} fails: ${messageOf(error)} (${line?.trim() ?? 'CHLADNI_DEBUG=1 shows where'})`);
     return 1;
   }
   console.error(`unexpected failure: ${messageOf(error)}`);

@@ -29,9 +29,24 @@ export const STREAMS = {
   scaleConsistency: 17,
   /** Of plugins, whatever for. */
   plugin: 18,
+  encoder: 19,
+  posterior: 20,
+  /** Of groups of parameters that name no stream: the step is the hash of the group's name. */
+  groups: 21,
   faces: 24,
 } as const;
 export type Stream = keyof typeof STREAMS;
+
+export function isStream(name: string): name is Stream {
+  return Object.hasOwn(STREAMS, name);
+}
+
+/** A number for a name: the FNV-1a hash of its UTF-8, unsigned, 32 bits (Fowler, Noll & Vo; RFC 9923). */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
 
 const MULTIPLIER_0 = 0xd2511f53;
 const MULTIPLIER_1 = 0xcd9e8d57;

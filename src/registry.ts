@@ -43,4 +43,9 @@ export class Registry<Part extends object> {
     }
     this.added.set(name, { part, plugin });
   }
+
+  /** Takes away what a plugin added. */
+  removeOf(plugin: string): void {
+    for (const [name, known] of this.added) if (known.plugin === plugin) this.added.delete(name);
+  }
 }

@@ -7,11 +7,13 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadExperiment } from '../src/config/load.ts';
+import { loadPlugins } from '../src/config/plugins.ts';
 import type { ImageSet } from '../src/data/imageSet.ts';
 import { loadImages } from '../src/data/loadImages.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { makeGenerator } from '../src/models/generator.ts';
 import { parameterCount } from '../src/models/parameters.ts';
+import { PRIORS } from '../src/models/priors/registry.ts';
 import { makeObjective } from '../src/objectives/registry.ts';
 import { Random } from '../src/random.ts';
 import { sampleLatents } from '../src/render/model.ts';
@@ -102,8 +104,10 @@ describe('on the command line', () => {
     expect(trained.code).toBe(0);
     const entries = (await readMetrics(join(path, 'metrics.jsonl'))).filter((entry) => 'train/psnr_db' in entry);
     expect(entries).toHaveLength(40);
-    // The critic is trained in every second step.
-    expect(entries.map((entry) => 'train/loss_critic' in entry)).toEqual(entries.map((_, i) => i % 2 === 0));
+    // The critic is trained in every second step; in between its last loss is logged.
+    const critic = entries.map((entry) => entry['train/loss_critic']);
+    expect(critic[0]).toBeUndefined();
+    for (let i = 2; i < 40; i++) expect(critic[i] === critic[i - 1], `step ${i + 1}`).toBe(i % 2 === 0);
     expect(Number(entries.at(-1)?.['train/psnr_db'])).toBeGreaterThan(Number(entries[0]['train/psnr_db']));
 
     const more = await run('train', '--run', path, '--resume', '--set', 'train.steps=44');
@@ -128,6 +132,61 @@ describe('on the command line', () => {
     });
     expect((await run('report', '--run', path)).code).toBe(0);
     expect(await readFile(join(path, 'report.html'), 'utf8')).toContain('Mean colour');
+  });
+
+  it('are named by --set too, from the working folder, and the run goes on from anywhere', async () => {
+    const path = join(folder, 'set');
+    const cache = `data.cache=${join(folder, 'cache')}`;
+    const settings = [
+      'plugins=[tests/fixtures/encoding.mjs]',
+      'model.encoding={kind: lattice, size: 3}',
+      'data.size=16',
+    ];
+    const small = [
+      'data.limit=4',
+      'train.steps=4',
+      'model.field.width=8',
+      'model.conditioner={kind: lowRank, latent: 4, mapping: [8], rank: 2}',
+    ];
+    expect((await run('train', '--run', path, '--set', ...settings, ...small, cache)).err).toContain(
+      'lattice encoding',
+    );
+    expect((await run('train', '--run', path, '--resume', '--set', 'train.steps=6')).code).toBe(0);
+  });
+
+  it.each([
+    ['export default { encodings: { e: {} } }', 'encodings.e has no "keys"'],
+    [
+      'export default { encoders: {} }',
+      '"encoders" is none of sources, encodings, conditioners, objectives, priors, metrics',
+    ],
+    [
+      'export default { priors: { gaussian: { fit() {}, sample() {} } } }',
+      'prior "gaussian" is taken by the project itself',
+    ],
+    ['export default 3', 'its default export is no plugin'],
+    ['export default (', "can't be loaded"],
+  ])('are refused in one line where they are none: %s', async (text, message) => {
+    const path = join(folder, 'wrong.ts');
+    await writeFile(path, text);
+    const refusal = loadPlugins([path], 'test');
+    await expect(refusal).rejects.toThrow(message);
+    await expect(refusal).rejects.toMatchObject({ name: 'UsageError' });
+  });
+
+  it('are loaded anew where they changed, without what they brought before', async () => {
+    const path = join(folder, 'changing.ts');
+    const prior = (name: string, value: number) =>
+      `export default { priors: { ${name}: { hasTemperature: false, fit: () => ({}), sample: () => Float32Array.of(${value}) } } }`;
+    await writeFile(path, prior('one', 1));
+    await loadPlugins([path], 'test');
+    await writeFile(path, prior('one', 2));
+    await loadPlugins([path], 'test');
+    expect(await PRIORS.get('one').sample({}, 1, { seed: 0, count: 1, temperature: 1 })).toEqual(Float32Array.of(2));
+    await writeFile(path, prior('other', 3));
+    await loadPlugins([path], 'test');
+    expect(PRIORS.names()).toContain('other');
+    expect(PRIORS.names()).not.toContain('one');
   });
 
   it('measure folders with a metric of --plugin', async () => {
@@ -159,7 +218,10 @@ describe('on the command line', () => {
   it.each([
     [['plugins=[nowhere.ts]'], 'nowhere.ts: no such file'],
     [['train.adversarialWieght=1'], 'did you mean "adversarialWeight"?'],
-    [['model.conditioner={kind: direct}'], 'the conditioner must be "direct" with objective fit, and only then'],
+    [
+      ['model.conditioner={kind: direct}'],
+      'objective adversarial needs a conditioner with latents, such as "hypernetwork"; "direct" has none',
+    ],
   ])('say what is wrong in one line and exit with 2 (%s)', async (settings, message) => {
     const { code, err } = await run('train', '--config', config, '--dry-run', '--set', ...settings);
     expect(err).toContain(message);
@@ -183,10 +245,10 @@ describe.each(availableEngines)('in the library, on the %s engine', (engine) => 
     const batches = objective.batches(images());
     const valuesOf = async (name: string) => Float32Array.from(await state.parameters[name].data());
     const stepper = new Stepper({ objective, state, batches, settings });
-    await stepper.step();
+    for (let i = 0; i < 2; i++) await stepper.step();
     await stepper.drain();
     const before = { critic: await valuesOf('critic.0'), gains: await valuesOf('encoding.gains') };
-    await stepper.step(); // the second step has no phase of the critic
+    await stepper.step(); // the third step has no phase of the critic
     await stepper.drain();
     expect(await valuesOf('critic.0')).toEqual(before.critic);
     expect(await valuesOf('encoding.gains')).not.toEqual(before.gains);

@@ -31,8 +31,10 @@ describe('Random', () => {
     )) {
       const text = readFileSync(join(root, file), 'utf8');
       // Where a generator is made, and where the stream of initial values is named.
-      for (const [, made, named] of text.matchAll(/new Random\([^,]+, '(\w+)'|\bstream(?:: Stream =|:) '(\w+)'/g)) {
-        const stream = made ?? named;
+      for (const [, made, named, constant] of text.matchAll(
+        /new Random\([^,]+, '(\w+)'|\bstream: '(\w+)'|= '(\w+)' satisfies Stream/g,
+      )) {
+        const stream = made ?? named ?? constant;
         users.set(stream, (users.get(stream) ?? new Set()).add(file));
       }
     }

@@ -92,12 +92,17 @@ async function readTree(file: string, chain: readonly string[]): Promise<Tree> {
   });
   const tree = parseYaml(text, file);
   const { extends: base, ...own } = tree;
-  if (Array.isArray(own.plugins)) {
-    own.plugins = own.plugins.map((plugin) => (typeof plugin === 'string' ? resolve(dirname(path), plugin) : plugin));
-  }
-  if (base === undefined) return own;
+  const placed = withPluginPaths(own, dirname(path));
+  if (base === undefined) return placed;
   if (typeof base !== 'string') throw new UsageError(`${file}: "extends" must be the path of another config`);
-  return merge(await readTree(resolve(dirname(path), base), [...chain, path]), own);
+  return merge(await readTree(resolve(dirname(path), base), [...chain, path]), placed);
+}
+
+/** A config whose plugins are named by absolute paths: a run is opened from other folders too. */
+function withPluginPaths(tree: Tree, folder: string): Tree {
+  if (!Array.isArray(tree.plugins)) return tree;
+  const absolute = (path: unknown) => (typeof path === 'string' ? resolve(folder, path) : path);
+  return { ...tree, plugins: tree.plugins.map(absolute) };
 }
 
 function parseYaml(text: string, origin: string): Tree {
@@ -122,7 +127,8 @@ function parseOverride(override: string): Tree {
   // What must be text is text, whatever YAML would make of it: #000000 is a colour there, not a comment.
   const document = parseDocument(isTextKey(keys) ? JSON.stringify(text) : text);
   if (document.errors.length > 0) throw new UsageError(`--set ${override}: the value is not valid YAML`);
-  return keys.reduceRight<unknown>((value, key) => ({ [key]: value }), document.toJS()) as Tree;
+  const tree = keys.reduceRight<unknown>((value, key) => ({ [key]: value }), document.toJS()) as Tree;
+  return withPluginPaths(tree, '.');
 }
 
 /** `changes` over `base`, key by key; a mapping whose `kind` changes starts anew. */

@@ -5,8 +5,9 @@
  *     export default ({ tf, z, defineConditioner }) => ({ conditioners: { mine: defineConditioner({ … }) } });
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { defineSource, type SourceKind } from '../data/source.ts';
@@ -14,7 +15,7 @@ import { SOURCES } from '../data/sources/registry.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { hasCode } from '../files/fileErrors.ts';
 import type { Metric } from '../metrics/metric.ts';
-import { addMetric } from '../metrics/registry.ts';
+import { addMetric, METRICS } from '../metrics/registry.ts';
 import { type ConditionerKind, defineConditioner, requireLatents } from '../models/conditioners/conditioner.ts';
 import { CONDITIONERS } from '../models/conditioners/registry.ts';
 import { defineEncoding, type EncodingKind } from '../models/encodings/encoding.ts';
@@ -77,14 +78,28 @@ interface Parts {
 /** Parts by the names that configs and commands give them. */
 export type Plugin = { [Kind in keyof Parts]?: Record<string, Parts[Kind]> };
 
-/** Where each kind of part goes. */
-const ADD: { [Kind in keyof Parts]: (name: string, part: Parts[Kind], path: string) => void } = {
-  sources: (...part) => SOURCES.add(...part),
-  encodings: (...part) => ENCODINGS.add(...part),
-  conditioners: (...part) => CONDITIONERS.add(...part),
-  objectives: (...part) => OBJECTIVES.add(...part),
-  priors: (...part) => PRIORS.add(...part),
-  metrics: (_, metric, path) => addMetric(metric, path),
+/** Where each kind of part goes, and what each must have. */
+const KINDS: {
+  [Kind in keyof Parts]: {
+    registry: { removeOf(plugin: string): void };
+    add(name: string, part: Parts[Kind], path: string): void;
+    members: readonly (keyof Parts[Kind] & string)[];
+  };
+} = {
+  sources: { registry: SOURCES, add: (...part) => SOURCES.add(...part), members: ['about', 'keys', 'open'] },
+  encodings: { registry: ENCODINGS, add: (...part) => ENCODINGS.add(...part), members: ['keys', 'make'] },
+  conditioners: { registry: CONDITIONERS, add: (...part) => CONDITIONERS.add(...part), members: ['keys', 'make'] },
+  objectives: {
+    registry: OBJECTIVES,
+    add: (...part) => OBJECTIVES.add(...part),
+    members: ['about', 'keys', 'conditioning', 'make'],
+  },
+  priors: { registry: PRIORS, add: (...part) => PRIORS.add(...part), members: ['fit', 'sample'] },
+  metrics: {
+    registry: METRICS,
+    add: (_, metric, path) => addMetric(metric, path),
+    members: ['name', 'about', 'measure'],
+  },
 };
 
 /** SHA-256 of the loaded plugins' files, by absolute path. */
@@ -93,31 +108,54 @@ const loaded = new Map<string, string>();
 /**
  * Loads plugins and registers what they bring. One that is loaded already, and unchanged, is left alone.
  *
- * @param paths absolute, or relative to the working folder.
+ * @param paths absolute, or relative to the working folder; one that is gone from there is looked for by its name in the
+ *   folder that `CHLADNI_PLUGINS` names.
  * @param origin names the config in errors.
  * @throws UsageError where one is missing, fails, or brings what can't be registered.
  */
 export async function loadPlugins(paths: readonly string[], origin: string): Promise<void> {
-  for (const path of paths.map((given) => resolve(given))) {
+  for (const path of paths.map(placeOf)) {
     const digest = await pluginDigest(path, origin);
     if (loaded.get(path) === digest) continue;
-    register(await importPlugin(path, digest), path);
+    const plugin = await importPlugin(path);
+    checkParts(plugin, path);
+    // What it brought before goes, all of it.
+    for (const { registry } of Object.values(KINDS)) registry.removeOf(path);
+    loaded.delete(path);
+    for (const kind of Object.keys(plugin) as (keyof Parts)[]) addParts(kind, plugin[kind] ?? {}, path);
     loaded.set(path, digest);
   }
 }
 
+/** The loaded plugin that an error comes from, by its stack, if it comes from one. */
+export function pluginOfError(error: unknown): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  return [...loaded.keys()].find((path) => stack.includes(path));
+}
+
+function placeOf(path: string): string {
+  const place = resolve(path);
+  const folder = process.env.CHLADNI_PLUGINS;
+  return folder !== undefined && !existsSync(place) ? resolve(folder, basename(place)) : place;
+}
+
 /** SHA-256 of a plugin's file (not of what it imports), in hexadecimal. */
-export async function pluginDigest(path: string, origin: string): Promise<string> {
+export async function pluginDigest(given: string, origin: string): Promise<string> {
+  const path = placeOf(given);
   const text = await readFile(path).catch((error: unknown) => {
-    const reason = hasCode(error, 'ENOENT') ? 'no such file' : messageOf(error);
+    const reason = hasCode(error, 'ENOENT')
+      ? 'no such file; put it back, or say CHLADNI_PLUGINS=FOLDER where it is now'
+      : messageOf(error);
     throw new UsageError(`${origin}: plugins: ${path}: ${reason}`);
   });
   return createHash('sha256').update(text).digest('hex');
 }
 
-async function importPlugin(path: string, digest: string): Promise<Plugin> {
+async function importPlugin(path: string): Promise<Plugin> {
   try {
-    const made = defaultExport(await importModule(`${pathToFileURL(path).href}?${digest.slice(0, 16)}`));
+    // By way of tsx: it takes TypeScript, and reads the file anew each time.
+    const { tsImport } = await import('tsx/esm/api');
+    const made = defaultExport(await tsImport(pathToFileURL(path).href, import.meta.url));
     const plugin = typeof made === 'function' ? await made(pluginTools) : made;
     if (typeof plugin !== 'object' || plugin === null) throw new Error('its default export is no plugin');
     return plugin as Plugin;
@@ -132,27 +170,20 @@ function defaultExport(exported: unknown): unknown {
   return isWrapped ? defaultExport(exported.default) : exported;
 }
 
-/** Imports a module, TypeScript too: where Node itself can't, by way of tsx. */
-async function importModule(url: string): Promise<unknown> {
-  try {
-    return await import(url);
-  } catch (error) {
-    if (!hasCode(error, 'ERR_UNKNOWN_FILE_EXTENSION')) throw error;
-    const { tsImport } = await import('tsx/esm/api');
-    return tsImport(url, import.meta.url);
-  }
-}
-
-function register(plugin: Plugin, path: string): void {
+/** @throws UsageError where a part is of no known kind, or lacks what parts of its kind have. */
+function checkParts(plugin: object, path: string): void {
   for (const [kind, parts] of Object.entries(plugin)) {
-    if (!Object.hasOwn(ADD, kind)) {
-      throw new UsageError(`plugin ${path}: "${kind}" is none of ${Object.keys(ADD).join(', ')}`);
+    if (!Object.hasOwn(KINDS, kind)) {
+      throw new UsageError(`plugin ${path}: "${kind}" is none of ${Object.keys(KINDS).join(', ')}`);
     }
-    addParts(kind as keyof Parts, parts, path);
+    const { members } = KINDS[kind as keyof Parts];
+    for (const [name, part] of Object.entries(parts ?? {})) {
+      const missing = members.find((member) => (part as Record<string, unknown> | null)?.[member] === undefined);
+      if (missing) throw new UsageError(`plugin ${path}: ${kind}.${name} has no "${missing}"`);
+    }
   }
 }
 
 function addParts<Kind extends keyof Parts>(kind: Kind, parts: Record<string, Parts[Kind]>, path: string): void {
-  const add = ADD[kind];
-  for (const name of Object.keys(parts)) add(name, parts[name], path);
+  for (const name of Object.keys(parts)) KINDS[kind].add(name, parts[name], path);
 }

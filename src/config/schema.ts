@@ -27,7 +27,6 @@ const scheduleSchema = z.strictObject({
 
 /** The loop's own keys of the `train` section; objectives bring theirs. */
 const loopKeys = {
-  steps: positiveInteger.default(2000),
   ...commonKeys,
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.99),
@@ -64,8 +63,8 @@ const evaluateSchema = z.strictObject({
     ),
 });
 
-/** The sections whose keys are known whatever plugins bring. */
-const fixedKeys = {
+/** The first keys of a config. */
+const firstKeys = {
   plugins: z
     .array(z.string())
     .optional()
@@ -93,7 +92,7 @@ export interface Experiment {
 export function experimentSchema(): z.ZodType<Experiment> {
   const schema = z
     .strictObject({
-      ...fixedKeys,
+      ...firstKeys,
       objective: objectiveSchema(),
       seed: z.int().nonnegative().default(0),
       engine: z.string().default('auto').describe('which engine computes; see `npm run doctor`'),
@@ -105,7 +104,7 @@ export function experimentSchema(): z.ZodType<Experiment> {
           conditioner: conditionerSchema().prefault({ kind: 'hypernetwork' }),
         })
         .prefault({}),
-      train: z.strictObject({ ...loopKeys, ...objectiveKeys() }).prefault({}),
+      train: z.strictObject({ ...loopKeys, ...objectiveKeys(Object.keys(loopKeys)) }).prefault({}),
       evaluate: evaluateSchema.prefault({}),
     })
     .superRefine((experiment, context) => {
@@ -123,18 +122,18 @@ export function experimentSchema(): z.ZodType<Experiment> {
       }
       const { kind, ...settings } = conditioner;
       const hasLatents = CONDITIONERS.get(kind).make(settings).latentSize !== undefined;
-      if (hasLatents !== (OBJECTIVES.get(experiment.objective).conditioning === 'latents')) {
-        refuse(['model', 'conditioner', 'kind'], conditioningMessage(experiment.objective));
+      const { conditioning } = OBJECTIVES.get(experiment.objective);
+      if (hasLatents !== (conditioning === 'latents')) {
+        const [wanted, found, such] = hasLatents
+          ? ['without latents', 'has some', 'direct']
+          : ['with latents', 'has none', 'hypernetwork'];
+        refuse(
+          ['model', 'conditioner', 'kind'],
+          `objective ${experiment.objective} needs a conditioner ${wanted}, such as "${such}"; "${kind}" ${found}`,
+        );
       }
     });
   return schema as unknown as z.ZodType<Experiment>;
-}
-
-function conditioningMessage(objective: string): string {
-  const without = OBJECTIVES.all().flatMap(([name, { conditioning }]) => (conditioning === 'none' ? [name] : []));
-  return without.includes(objective)
-    ? `the conditioner must be "direct" with objective ${objective}, and only then`
-    : `the conditioner must be "direct" with objective ${without.join(' or ')}, and only then`;
 }
 
 export type TrainConfig = Experiment['train'];

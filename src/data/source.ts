@@ -55,6 +55,8 @@ export interface SourceKind<K extends Keys = Keys> {
   needsPath?: boolean;
   /** What `data.heldOut` is where nobody says otherwise; 0 where this is absent. */
   heldOut?: number;
+  /** Whether whole combinations of attributes are left out of training, which can be loaded by themselves. */
+  hasCombinations?: boolean;
   /** @throws UsageError when it can't be read. */
   open(settings: Settings<K> & { path?: string }): Promise<ImageSource>;
 }

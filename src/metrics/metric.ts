@@ -2,7 +2,7 @@
  * A metric of image sets is one file that exports a `Metric`, and one line in `registry.ts`; a user's own come by
  * `addMetric`, or in the list that `evaluateImageSets` is given.
  */
-import { Random } from '../random.ts';
+import { fnv1a, Random } from '../random.ts';
 import type { About, BandEntry } from './result.ts';
 import type { ImageStack } from './signal/imageStack.ts';
 import type { Interval } from './signal/jackknife.ts';
@@ -68,13 +68,6 @@ export function namedDraws(seed: number, name: string): Draws {
     if (!(Number.isInteger(part) && part >= 0 && part < MOST_PARTS)) throw new RangeError(`no part ${part} of draws`);
     return new Random(seed, 'evaluation', part * 2 ** 32 + hash);
   };
-}
-
-/** FNV-1a hash of a text's UTF-8, unsigned, 32 bits. */
-export function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
 }
 
 /** Images that a set needs to have a floor: two halves of two images. */

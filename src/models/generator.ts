@@ -1,5 +1,6 @@
 /** A generator: encoding, field and conditioner of one model config. Its parameters are separate, and arguments. */
 import { type FieldSpec, type FieldWeights, fieldForward, fieldsOf } from '../ops/field.ts';
+import type { Stream } from '../random.ts';
 import { type Tensor2D, type Tensor3D, tf, tidy } from '../tf.ts';
 import type { Conditioner } from './conditioners/conditioner.ts';
 import { type ConditionerConfig, makeConditioner } from './conditioners/registry.ts';
@@ -27,14 +28,17 @@ export function makeGenerator(config: ModelConfig, seed: number): Generator {
   return { encoding, spec, conditioner: makeConditioner(config.conditioner) };
 }
 
+/** Stream of the random numbers that a generator's first values are drawn from. */
+export const GENERATOR_STREAM = 'parameters' satisfies Stream;
+
 /** What a generator trains: shapes and first values. @param fields number of images, where each has its own weights. */
 export function initialGenerator({ encoding, spec, conditioner }: Generator, fields = 1): InitialParameters {
-  return { ...conditioner.initial(spec, fields), ...encoding.initial };
+  return { ...conditioner.initial(spec, fields), ...encoding.initial }; // names of the latter begin with `encoding.`
 }
 
 /** Initial parameters. */
 export function initGenerator(generator: Generator, seed: number, fields = 1): Parameters {
-  return initialise(initialGenerator(generator, fields), seed);
+  return initialise(initialGenerator(generator, fields), seed, GENERATOR_STREAM);
 }
 
 /** Weights of the fields that these latents [B,D] name (of all fields where the conditioner has none). */

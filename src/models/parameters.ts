@@ -3,7 +3,7 @@
  * is data too: shapes and where the first values come from, so that they can be counted without being made.
  */
 import { UsageError } from '../errors.ts';
-import { Random, type Stream } from '../random.ts';
+import { fnv1a, isStream, Random, type Stream } from '../random.ts';
 import { type Tensor, tf } from '../tf.ts';
 
 export type Parameters = Record<string, Tensor>;
@@ -36,8 +36,8 @@ export const uniform =
  *
  * @throws UsageError where a tensor is larger than any engine can hold.
  */
-export function initialise(initial: InitialParameters, seed: number, stream: Stream = 'parameters'): Parameters {
-  const random = new Random(seed, stream);
+export function initialise(initial: InitialParameters, seed: number, of: Stream | (string & {})): Parameters {
+  const random = isStream(of) ? new Random(seed, of) : new Random(seed, 'groups', fnv1a(of));
   return Object.fromEntries(
     Object.entries(initial).map(([name, { shape, draw, sameInEachField }]) => {
       if (!sameInEachField) return [name, tf.tensor(draw(random, sizeOf(shape)), [...shape])];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { initialGenerator } from '../models/generator.ts';
+import { GENERATOR_STREAM, initialGenerator } from '../models/generator.ts';
 import { normal } from '../models/parameters.ts';
 import { Random } from '../random.ts';
 import { type Scalar, type Tensor2D, tf } from '../tf.ts';
@@ -36,6 +36,7 @@ export const autodecoder = defineObjective({
       groups: {
         generator: {
           initial: initialGenerator(generator),
+          stream: GENERATOR_STREAM,
           learningRate: settings.learningRate,
           averaged: true,
         },

@@ -1,4 +1,4 @@
-import { initialGenerator } from '../models/generator.ts';
+import { GENERATOR_STREAM, initialGenerator } from '../models/generator.ts';
 import { defineObjective } from './objective.ts';
 import { imageColours, PixelBatches, pixelError, psnrOfReport, trainedSpec } from './pixelBatches.ts';
 
@@ -13,6 +13,7 @@ export const fit = defineObjective({
       groups: {
         generator: {
           initial: initialGenerator(generator, count),
+          stream: GENERATOR_STREAM,
           learningRate: settings.learningRate,
           averaged: true,
         },

@@ -14,7 +14,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D } from '../tf.ts';
 export interface Group {
   /** What they are before training, by names that are unique over all groups. */
   initial: InitialParameters;
-  /** Of the random numbers that initial values are drawn from; `parameters` where left out. */
+  /** Of the random numbers that initial values are drawn from; where left out, one of the group's name. */
   stream?: Stream;
   /** Before the schedule. */
   learningRate: number;
@@ -25,8 +25,8 @@ export interface Group {
   beta2?: number;
   epsilon?: number;
   /**
-   * Of a group of tables [N,…] with a row an image: the batch's tensor (int32 [B], each once) that says which rows a step
-   * trains. The loss sees, and is differentiated by, these rows alone.
+   * Of a group of tables [N,…] with a row an image: the input (of `inputsAt`, int32 [B], each once) that says which rows a
+   * step trains. The loss sees, and is differentiated by, these rows alone.
    */
   rows?: string;
   /** Whether the model is drawn with moving averages of them. */
@@ -59,9 +59,12 @@ export interface Phase {
   name: string;
   /** Each group is trained by one phase. */
   trains: readonly string[];
-  /** Only every so many steps; 1 where left out. */
+  /** Only in every so many updates, the k-th, the 2k-th, …; 1 where left out. */
   every?: number;
   /**
+   * Composed of TensorFlow.js ops, and of nothing else that changes from step to step: a GPU's engine calls it a few times,
+   * records what it does and repeats that. Whatever changes, random numbers too, comes with the batch.
+   *
    * @param parameters of all groups, by name; of tables the batch's rows.
    * @returns what is minimised, and scalars to be reported beside it.
    */
@@ -75,12 +78,32 @@ export interface Objective {
   groups: Record<string, Group>;
   phases: readonly Phase[];
   batches(images: ImageSet): Batches;
-  /** Latents [B,D] of training images (int32 [B]) under trained parameters; absent where images have none. */
+  /**
+   * Latents [B,D] of training images (int32 [B]) under trained parameters; absent where images have none. Where there is
+   * an encoder, `parameters` hold what it makes of all training images too, as `encodedParameters` names it.
+   */
   latents?(parameters: Parameters, images: Tensor1D): Tensor2D;
+  /** Latents of any images of the training size, means and standard deviations [N,D], where an encoder makes them. */
+  encode?(parameters: Parameters, images: ImageSet): { means: Tensor2D; deviations: Tensor2D };
+}
+
+/**
+ * What an encoder makes of the training images, under the names by which it is kept in checkpoints and handed to `latents`:
+ * so that a run draws its images without having them. Empty where there is no encoder; the caller disposes the tensors.
+ */
+export function encodedParameters(
+  { encode }: Pick<Objective, 'encode'>,
+  parameters: Parameters,
+  images: ImageSet,
+): Parameters {
+  if (!encode) return {};
+  const { means, deviations } = encode(parameters, images);
+  return { latents: means, 'latents.deviations': deviations };
 }
 
 /** Keys of the config's `train` section that every objective may read. */
 export const commonKeys = {
+  steps: z.int().positive().default(2000),
   batch: z.int().positive().default(32).describe('images per step (objective fit always takes all)'),
   points: z.int().positive().default(1024).describe('pixels per image and step; all of them where an image has fewer'),
   learningRate: z.number().positive().default(1e-3),

@@ -57,8 +57,12 @@ export interface PixelBatchOptions {
   points: number;
   /** Images of a step, in a random order that visits each once an epoch; `all`: every image, in its place. */
   batch: number | 'all';
-  /** What else a step needs, by name. */
-  more?(step: number): Record<string, InputArray>;
+  /**
+   * What else a step needs, by name.
+   *
+   * @param images of the step, by index.
+   */
+  more?(step: number, images: Int32Array): Record<string, InputArray>;
 }
 
 /**
@@ -87,7 +91,7 @@ export class PixelBatches implements Batches {
     const { count, width, height } = source;
     const pixels = width * height;
     this.points = Math.min(options.points, pixels);
-    this.size = batch === 'all' ? count : batch;
+    this.size = batch === 'all' ? count : Math.min(batch, count);
     this.everyImage = Int32Array.from({ length: count }, (_, i) => i);
     this.view = fullView(width, height);
     this.encoder = gridEncoder(encoding, this.view);
@@ -129,7 +133,7 @@ export class PixelBatches implements Batches {
       inputs.features = { values, shape: [points, encoding.features] };
     }
     if (targets === 'uploaded') inputs.targets = { values: source.colours(images, pixels), shape: [size, points, 3] };
-    return { ...inputs, ...more?.(step) };
+    return { ...inputs, ...more?.(step, images) };
   }
 
   assemble({ pixels, ...inputs }: Record<string, Tensor>): Batch {

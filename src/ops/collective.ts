@@ -8,8 +8,9 @@ export interface Collective {
   /** How many there are. */
   size: number;
   /**
-   * The mean over all processes, the same bits in each. Every process calls it once an update, with as many values:
-   * its gradients flattened one after another in the order of their parameters' names.
+   * The mean over all processes, the same bits in each. Every process calls it once a phase of a step, with as many values:
+   * its loss, then its gradients flattened one after another, in the order of the groups' parameters. The rows of tables
+   * are those of the batch: processes must train the same rows, or have none.
    *
    * @param values left as they are, but perhaps returned.
    */

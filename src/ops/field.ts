@@ -8,7 +8,14 @@
 import { type Scalar, type Tensor, type Tensor2D, type Tensor3D, tf } from '../tf.ts';
 import { asConstant, differentiable, noGradient } from './differentiable.ts';
 import { referenceForward, referenceLoss, SHARED_FEATURES } from './fieldReference.ts';
-import { checkShapes, checkWeights, type FieldSpec, type FieldWeights, fieldsOf } from './fieldSpec.ts';
+import {
+  checkShapes,
+  checkWeights,
+  type FieldSpec,
+  type FieldWeights,
+  fieldDimensions,
+  fieldsOf,
+} from './fieldSpec.ts';
 import { type FieldKernel, type FourierGrid, type GridRows, gradientDepth, kernelsInUse } from './kernels.ts';
 
 export {
@@ -106,6 +113,9 @@ export function fieldForwardOnGrid(
  */
 export function fieldLoss(spec: FieldSpec, weights: FieldWeights, features: Tensor, targets: Tensor3D): Scalar {
   checkShapes(spec, weights, features);
+  const wanted = [fieldsOf(weights), features.shape[features.rank - 2], fieldDimensions(spec).channels];
+  if (targets.shape.join() !== wanted.join())
+    throw new Error(`field loss needs targets [${wanted}], got [${targets.shape}]`);
   const kernel = kernelFor(spec, features);
   if (!kernel) {
     return tf.tidy(() => {

@@ -1,4 +1,5 @@
 /** A trained generator, ready to draw: its parameters and what it was trained on. */
+import type { ImageSet } from '../data/imageSet.ts';
 import type { View } from '../grid.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
 import type { Parameters } from '../models/parameters.ts';
@@ -12,6 +13,8 @@ export interface Model {
   parameters: Parameters;
   /** Absent where each image has weights of its own instead. */
   latents?: LatentSpace;
+  /** Latents of any images of the training size, [N,D], where an encoder makes them. */
+  encode?(images: ImageSet): Promise<Float32Array>;
   /** Full view at the training size. */
   training: View;
   /** Names of the training images, in the order of their latents or fields. */

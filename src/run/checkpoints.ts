@@ -163,6 +163,8 @@ export const STORED_AS = {
   average: 'ema/',
   /** Before a group's name: how often each row of its tables was updated, [N] int32. */
   rowUpdates: 'adam.n/',
+  /** What an encoder makes of the training images: worked out of the parameters, for drawing alone. */
+  encoded: 'encoded/',
 } as const;
 
 /** The parameters to draw with among a checkpoint's tensors, by name: averages, where there are any. */
@@ -171,5 +173,5 @@ export function storedParameters(tensors: SafeTensors): SafeTensors {
     Object.entries(tensors).flatMap(([name, tensor]) =>
       name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
     );
-  return Object.fromEntries([...under(STORED_AS.parameter), ...under(STORED_AS.average)]);
+  return Object.fromEntries([...under(STORED_AS.parameter), ...under(STORED_AS.average), ...under(STORED_AS.encoded)]);
 }

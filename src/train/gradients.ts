@@ -1,4 +1,5 @@
 /** The loss of a phase and its gradients. */
+import { messageOf } from '../errors.ts';
 import type { Parameters } from '../models/parameters.ts';
 import type { Batch, Objective, Phase } from '../objectives/objective.ts';
 import { type Scalar, type Tensor, type Tensor1D, tf, tidy } from '../tf.ts';
@@ -37,17 +38,19 @@ export function lossAndGradients(
       report = mapValues(found.report ?? {}, (scalar) => tf.keep(tf.clone(scalar)));
       return found.minimise;
     };
-    const { value, grads } = tf.valueAndGrads(loss)(trained.map((name) => seen[name]));
-    const kept = mapValues(report, (scalar) => {
-      const own = tf.clone(scalar);
-      scalar.dispose();
-      return own;
-    });
-    return {
-      loss: value as Scalar,
-      report: kept,
-      gradients: Object.fromEntries(trained.map((name, i) => [name, grads[i]])),
-    };
+    try {
+      const { value, grads } = tf.valueAndGrads(loss)(trained.map((name) => seen[name]));
+      return {
+        loss: value as Scalar,
+        report: mapValues(report, (scalar) => tf.clone(scalar)),
+        gradients: Object.fromEntries(trained.map((name, i) => [name, grads[i]])),
+      };
+    } catch (error) {
+      if (!messageOf(error).startsWith('Cannot compute gradient')) throw error;
+      throw new Error(`the loss of phase "${phase.name}" does not depend on all that it trains: ${trained.join(', ')}`);
+    } finally {
+      tf.dispose(Object.values(report)); // kept, because the gradient's tidy would have disposed them
+    }
   });
 }
 

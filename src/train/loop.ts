@@ -6,6 +6,7 @@
  * Everything random is a function of (seed, step), so a resumed run continues as if it had never stopped.
  */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { RunError } from '../errors.ts';
 import type { Batches, Objective } from '../objectives/objective.ts';
 import type { Collective } from '../ops/collective.ts';
 import type { TrainState } from './state.ts';
@@ -15,7 +16,10 @@ import type { UpdateSettings } from './update.ts';
 
 /** Who looks on while the loop trains. Steps are counted by the updates made: 0 is the untrained state. */
 export interface Watcher {
-  /** Every update's losses come by here, in order, on a GPU a few steps late. What it throws ends training. */
+  /**
+   * Every update's losses come by here, in order, on a GPU a few steps late. What it throws ends training; one that was not
+   * made ends it in any case.
+   */
   onStep(report: StepReport): void | Promise<void>;
   /** Whether the norms of that step are wanted: its report has them then, and the loop waits for it. */
   wantsNorms?(step: number): boolean;
@@ -45,7 +49,11 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
   const stepper = new Stepper({ objective, state, batches, settings, collective });
   let saved = state.step;
   const tell = async (reports: readonly StepReport[]) => {
-    for (const report of reports) await watcher.onStep(report);
+    for (const report of reports) {
+      await watcher.onStep(report);
+      if (!report.wasMade)
+        throw new RunError(`a loss is not finite at step ${report.step}: ${JSON.stringify(report.losses)}`);
+    }
   };
   const save = async (best: boolean) => {
     await tell(await stepper.drain());

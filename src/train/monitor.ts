@@ -12,7 +12,7 @@ import { summarizePsnr } from '../metrics/psnr.ts';
 import { octavePartition } from '../metrics/signal/bands.ts';
 import type { Generator } from '../models/generator.ts';
 import { parameterCount } from '../models/parameters.ts';
-import type { Objective } from '../objectives/objective.ts';
+import { encodedParameters, type Objective } from '../objectives/objective.ts';
 import { contactSheet, magnify } from '../render/contactSheet.ts';
 import { withFields } from '../render/drawableField.ts';
 import { latentFields, type Model, sampleLatents } from '../render/model.ts';
@@ -23,6 +23,7 @@ import { MetricsLog, readMetrics } from '../run/metricsLog.ts';
 import { latentSpace } from '../run/openModel.ts';
 import type { RunFolder } from '../run/runFolder.ts';
 import { EventWriter } from '../run/tensorboard/eventWriter.ts';
+import { tf } from '../tf.ts';
 import { scheduleFactor } from './schedule.ts';
 import { drawingParameters, type TrainState } from './state.ts';
 import type { StepReport } from './stepReport.ts';
@@ -49,6 +50,8 @@ export interface MonitorOptions {
 export class Monitor {
   private readonly started = performance.now();
   private lastLogged: { step: number; at: number };
+  /** By phase, of the last step that it took part in. */
+  private readonly lastLosses: Record<string, number> = {};
   /** Averages over the last steps, by phase. */
   private readonly recentLosses: Record<string, number> = {};
   /** Gradient norm of the last logged step; step 0 where none was logged yet. */
@@ -95,6 +98,7 @@ export class Monitor {
 
   /** The progress line; of a step with norms also losses, rates and norms in the logs. */
   onStep({ step, losses, logged, norms }: StepReport): void {
+    Object.assign(this.lastLosses, losses);
     for (const [phase, loss] of Object.entries(losses)) {
       const recent = this.recentLosses[phase];
       this.recentLosses[phase] = recent === undefined ? loss : 0.95 * recent + 0.05 * loss;
@@ -106,7 +110,7 @@ export class Monitor {
     const now = performance.now();
     this.lastNorm = { step, gradient: norms.gradient };
     this.write(step, {
-      ...withNames(objective, 'train/loss', '_', losses),
+      ...withNames(objective, 'train/loss', '_', this.lastLosses),
       ...Object.fromEntries(Object.entries(logged ?? {}).map(([name, value]) => [`train/${name}`, value])),
       'train/learning_rate': train.learningRate * scheduleFactor(train.schedule, step - 1, train.steps),
       'norm/gradient': norms.gradient,
@@ -123,11 +127,23 @@ export class Monitor {
    * @returns whether reconstructions are better than ever before.
    */
   async onState(state: TrainState): Promise<boolean> {
-    const { images, generator } = this.options;
+    const { images, generator, objective } = this.options;
     const training = fullView(images.width, images.height);
-    const parameters = drawingParameters(state);
-    const latents = latentSpace(generator, this.options.objective, parameters);
+    const trained = drawingParameters(state);
+    const encoded = encodedParameters(objective, trained, images);
+    const parameters = { ...trained, ...encoded };
+    const latents = latentSpace(generator, objective, parameters);
     const model: Model = { generator, parameters, latents, training, imageNames: images.names };
+    try {
+      return await this.lookAt(model, state);
+    } finally {
+      tf.dispose(encoded);
+    }
+  }
+
+  private async lookAt(model: Model, state: TrainState): Promise<boolean> {
+    const { images } = this.options;
+    const { latents, training } = model;
     const { psnr, bands } = await monitorReconstruction(
       model,
       referenceOf(images, spreadIndices(images.count, MONITORED_IMAGES)),
@@ -154,8 +170,8 @@ export class Monitor {
     }
     this.events.flush();
     this.lastLogged = { step: state.step, at: performance.now() };
-    const isBest = psnr > this.bestPsnr;
-    this.bestPsnr = Math.max(this.bestPsnr, psnr);
+    const isBest = psnr > this.bestPsnr || Number.isNaN(this.bestPsnr);
+    if (isBest) this.bestPsnr = psnr;
     return isBest;
   }
 

@@ -25,7 +25,7 @@ export function initialState({ groups }: Pick<Objective, 'groups'>, seed: number
   const state: TrainState = { step: 0, parameters: {}, moments: {}, averages: {}, rowUpdates: {} };
   for (const [group, { initial, stream, optimizer, rows, averaged: ownAverages }] of Object.entries(groups)) {
     if (rows) state.rowUpdates[group] = new Int32Array(Object.values(initial)[0].shape[0]);
-    for (const [name, parameter] of Object.entries(initialise(initial, seed, stream))) {
+    for (const [name, parameter] of Object.entries(initialise(initial, seed, stream ?? group))) {
       if (name in state.parameters) throw new Error(`group "${group}" has a parameter "${name}", as another has`);
       state.parameters[name] = parameter;
       if (optimizer !== 'gd') {
@@ -43,8 +43,11 @@ export function drawingParameters({ parameters, averages }: TrainState): Paramet
   return { ...parameters, ...averages };
 }
 
-/** The state's tensors as a checkpoint holds them. */
-export async function stateTensors({ parameters, moments, averages, rowUpdates }: TrainState): Promise<SafeTensors> {
+/** The state's tensors as a checkpoint holds them, with what an encoder makes of the images (`encodedParameters`). */
+export async function stateTensors(
+  { parameters, moments, averages, rowUpdates }: TrainState,
+  encoded: Parameters = {},
+): Promise<SafeTensors> {
   const tensors: SafeTensors = {};
   const put = async (name: string, tensor: Tensor) => {
     tensors[name] = { dtype: 'F32', shape: tensor.shape, data: (await tensor.data()) as Float32Array };
@@ -56,6 +59,7 @@ export async function stateTensors({ parameters, moments, averages, rowUpdates }
     await put(STORED_AS.secondMoment + name, moments[name].secondMoment);
   }
   for (const [name, average] of Object.entries(averages)) await put(STORED_AS.average + name, average);
+  for (const [name, tensor] of Object.entries(encoded)) await put(STORED_AS.encoded + name, tensor);
   for (const [group, counts] of Object.entries(rowUpdates)) {
     tensors[STORED_AS.rowUpdates + group] = { dtype: 'I32', shape: [counts.length], data: counts.slice() };
   }
@@ -92,7 +96,11 @@ export function restoreState(
       secondMoment: take(STORED_AS.secondMoment + name, secondMoment),
     };
   }
-  for (const name of Object.keys(averages)) averages[name] = take(STORED_AS.average + name, averages[name]);
+  const hasAverages = Object.keys(tensors).some((name) => name.startsWith(STORED_AS.average));
+  for (const name of Object.keys(averages)) {
+    // Averages that are turned on when a run goes on begin where its parameters are.
+    averages[name] = take((hasAverages ? STORED_AS.average : STORED_AS.parameter) + name, averages[name]);
+  }
   for (const [group, counts] of Object.entries(state.rowUpdates)) {
     const stored = tensors[STORED_AS.rowUpdates + group]?.data as Int32Array | undefined;
     if (stored) counts.set(stored);

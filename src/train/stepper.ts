@@ -14,7 +14,7 @@ import { applyGradients, type UpdateNumbers, type UpdateSettings, updateNumbers 
 
 /** Repetitions under way at once: enough to keep a device busy while JavaScript prepares the next. */
 const UNDER_WAY = 3;
-/** Steps computed as written before one is recorded: by then all shaders exist and the state has its final place. */
+/** Steps of the same phases that are computed as written before one is recorded: by then their state has its final place. */
 const FIRST_STEPS = 2;
 
 export interface StepperOptions {
@@ -39,7 +39,8 @@ export class Stepper {
   private readonly underWay: Promise<StepReport>[] = [];
   /** By the phases that take part and whether norms are taken: each is another recording. */
   private readonly recorded = new Map<string, RecordedStep>();
-  private made = 0;
+  /** How often a step of the same phases was computed as it is written. */
+  private readonly written = new Map<string, number>();
 
   constructor(options: StepperOptions) {
     this.options = { ...options, collective: options.collective ?? alone };
@@ -76,26 +77,35 @@ export class Stepper {
   }
 
   /**
-   * The engine's recorder, once steps may be recorded. Gradients that go to other members leave the device in between,
-   * and plain descent moves its parameters to new places: such steps are computed as written.
+   * The engine's recorder, once steps of the next one's phases may be recorded. Gradients that go to other members leave
+   * the device in between, and plain descent moves its parameters to new places: such steps are computed as written.
    */
   private recorder(): Recorder | undefined {
     const { objective, collective } = this.options;
     const isFixed = Object.values(objective.groups).every(({ optimizer }) => optimizer !== 'gd');
-    return this.made < FIRST_STEPS || collective.size > 1 || !isFixed ? undefined : recorderInUse();
+    const written = this.written.get(namesOf(this.phases())) ?? 0;
+    return written < FIRST_STEPS || collective.size > 1 || !isFixed ? undefined : recorderInUse();
+  }
+
+  /** The phases of the next step: those of every k-th take part in update k, 2k, … */
+  private phases(): Phase[] {
+    const { objective, state } = this.options;
+    return objective.phases.filter(({ every = 1 }) => (state.step + 1) % every === 0);
   }
 
   /** Sets a recorded step off, recording it first where it has not been. */
   private begin(record: Recorder, withNorms: boolean): void {
     const { phases, numbers, inputs } = this.plan();
-    const key = JSON.stringify([phases.map(({ name }) => name), withNorms]);
+    const key = JSON.stringify([namesOf(phases), withNorms]);
     const { step } = this.options.state;
     const known = this.recorded.get(key);
+    const recorded = known ?? this.record(record, phases, numbers, inputs, withNorms);
+    this.recorded.set(key, recorded);
+    // By the names that were recorded, in their order.
     const values = known
-      ? known.recording.repeat(Object.values(inputs).map((input) => input.values))
-      : this.record(record, key, phases, numbers, inputs, withNorms);
-    const { unpack } = this.recorded.get(key) as RecordedStep;
-    const report = values.then((read) => unpack(step + 1, read));
+      ? known.recording.repeat(Object.keys(known.inputs).map((name) => inputs[name].values))
+      : recorded.recording.first;
+    const report = values.then((read) => recorded.unpack(step + 1, read));
     report.catch(() => {}); // thrown where it is awaited
     this.underWay.push(report);
     this.count(numbers);
@@ -103,14 +113,13 @@ export class Stepper {
 
   private record(
     record: Recorder,
-    key: string,
     phases: readonly Phase[],
     numbers: Record<string, UpdateNumbers>,
     inputs: Record<string, InputArray>,
     withNorms: boolean,
-  ): Promise<Float32Array> {
+  ): RecordedStep {
     const tensors = toDevice(inputs);
-    let unpack: RecordedStep['unpack'] | undefined;
+    let reported: { report: object }[] = [];
     const recording = record(Object.values(tensors), () => {
       const before = withNorms ? this.copies() : undefined;
       const results = phases.map((phase) => {
@@ -118,38 +127,45 @@ export class Stepper {
         this.apply(phase, result.gradients, result.loss, numbers, tensors);
         return result;
       });
-      unpack = (step, values) => unpackReport(step, phases, results, values);
+      reported = results;
       return packReport(results, before && { before, after: Object.values(this.options.state.parameters) });
     });
-    this.recorded.set(key, { recording, inputs: tensors, unpack: unpack as unknown as RecordedStep['unpack'] });
-    return recording.first;
+    return {
+      recording,
+      inputs: tensors,
+      unpack: (step, values) => unpackReport(step, phases, reported, values),
+    };
   }
 
+  /** Where a loss is not finite, the update is not made; of the phases before it, it is: the state is then to be left. */
   private async stepAsWritten(withNorms: boolean): Promise<StepReport[]> {
     const reports = await this.drain();
     if (reports.some(({ wasMade }) => !wasMade)) return reports;
     const { state } = this.options;
     const { phases, numbers, inputs } = this.plan();
-    const tensors = toDevice(inputs);
-    const before = withNorms ? this.copies() : undefined;
     const results: PhaseResult[] = [];
     const losses: Record<string, number> = {};
     const step = state.step + 1;
+    const tensors = toDevice(inputs);
+    let before: Tensor[] | undefined;
     try {
+      before = withNorms ? this.copies() : undefined;
       for (const phase of phases) {
         const result = this.compute(phase, tensors);
         results.push(result);
-        [losses[phase.name]] = await result.loss.data();
+        losses[phase.name] = await this.reduce(result);
         if (!Number.isFinite(losses[phase.name])) return [...reports, { step, losses, wasMade: false }];
-        await this.reduce(result);
         this.apply(phase, result.gradients, result.loss, numbers, tensors);
       }
       this.count(numbers);
-      if (!before) return [...reports, { step, losses, wasMade: true }];
+      this.written.set(namesOf(phases), (this.written.get(namesOf(phases)) ?? 0) + 1);
+      if (!before || phases.length === 0) return [...reports, { step, losses, wasMade: true }];
       const packed = packReport(results, { before, after: Object.values(state.parameters) });
-      const values = (await packed.data()) as Float32Array;
-      packed.dispose();
-      return [...reports, unpackReport(step, phases, results, values)];
+      try {
+        return [...reports, unpackReport(step, phases, results, (await packed.data()) as Float32Array)];
+      } finally {
+        packed.dispose();
+      }
     } finally {
       tf.dispose([tensors, before ?? [], ...results] as never);
     }
@@ -159,7 +175,7 @@ export class Stepper {
   private plan() {
     const { objective, batches, settings, state } = this.options;
     const { step } = state;
-    const phases = objective.phases.filter(({ every = 1 }) => step % every === 0);
+    const phases = this.phases();
     const inputs = batches.inputsAt(step);
     const numbers: Record<string, UpdateNumbers> = {};
     for (const { trains, every = 1 } of phases) {
@@ -169,7 +185,7 @@ export class Stepper {
           group.rows === undefined
             ? undefined
             : { indices: inputs[group.rows].values as Int32Array, updates: state.rowUpdates[name] };
-        numbers[name] = updateNumbers(group, settings, step, Math.floor(step / every) + 1, rows);
+        numbers[name] = updateNumbers(group, settings, step, (step + 1) / every, rows);
         const { values, rows: ofRows } = numbers[name];
         inputs[NUMBERS_OF + name] = { values, shape: [values.length] };
         if (ofRows) {
@@ -185,20 +201,29 @@ export class Stepper {
     return tidy(() => lossAndGradients(objective, phase, state, batches.assemble(tensors)));
   }
 
-  /** Puts the mean over all members in place of this member's gradients. */
-  private async reduce(result: PhaseResult): Promise<void> {
+  /**
+   * Puts the mean over all members in place of this member's gradients.
+   *
+   * @returns the loss; of several members the mean of theirs, so that all of them see where one is not finite.
+   */
+  private async reduce({ loss, gradients }: PhaseResult): Promise<number> {
     const { collective } = this.options;
-    if (collective.size === 1) return;
-    const { gradients } = result;
-    const flat = tf.tidy(() => tf.concat(Object.values(gradients).map((gradient) => tf.reshape(gradient, [-1]))));
-    const values = await collective.allReduce((await flat.data()) as Float32Array);
-    flat.dispose();
-    let at = 0;
+    if (collective.size === 1) return (await loss.data())[0];
+    const all = [loss, ...Object.values(gradients)];
+    const flat = tf.tidy(() => tf.concat(all.map((tensor) => tf.reshape(tensor, [-1]))));
+    let values: Float32Array;
+    try {
+      values = await collective.allReduce((await flat.data()) as Float32Array);
+    } finally {
+      flat.dispose();
+    }
+    let at = 1;
     for (const [name, gradient] of Object.entries(gradients)) {
       gradients[name] = tf.tensor(values.subarray(at, at + gradient.size), gradient.shape);
       at += gradient.size;
       gradient.dispose();
     }
+    return values[0];
   }
 
   private apply(
@@ -232,13 +257,14 @@ export class Stepper {
       for (const row of rows?.indices ?? []) state.rowUpdates[group][row]++;
     }
     state.step++;
-    this.made++;
   }
 
   private async oldest(): Promise<StepReport> {
     return this.underWay.shift() as Promise<StepReport>;
   }
 }
+
+const namesOf = (phases: readonly Phase[]) => phases.map(({ name }) => name).join();
 
 /** Before a group's name: the inputs that hold the numbers of its update, and of its rows' corrections. */
 const NUMBERS_OF = 'update.';

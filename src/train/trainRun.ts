@@ -4,14 +4,17 @@ import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { RunError } from '../errors.ts';
 import { makeGenerator } from '../models/generator.ts';
+import type { Parameters } from '../models/parameters.ts';
+import { encodedParameters } from '../objectives/objective.ts';
 import { makeObjective } from '../objectives/registry.ts';
 import { CheckpointStore } from '../run/checkpoints.ts';
 import { checkpointMetadata, requireSameRun } from '../run/resume.ts';
 import type { RunFolder } from '../run/runFolder.ts';
+import { tf } from '../tf.ts';
 import { trainLoop } from './loop.ts';
 import { Monitor } from './monitor.ts';
 import { stepsBetweenSamples } from './schedule.ts';
-import { disposeState, initialState, restoreState, stateTensors, type TrainState } from './state.ts';
+import { disposeState, drawingParameters, initialState, restoreState, stateTensors, type TrainState } from './state.ts';
 import type { StepReport } from './stepReport.ts';
 
 export interface TrainOptions {
@@ -90,7 +93,8 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
         everySteps: settings.checkpointEverySteps,
         async save(_, best) {
           watcher.flush();
-          await saveCheckpoint(checkpoints, state, metadata, best);
+          const encoded = encodedParameters(objective, drawingParameters(state), images);
+          await saveCheckpoint(checkpoints, state, encoded, metadata, best).finally(() => tf.dispose(encoded));
         },
       },
     });
@@ -106,10 +110,11 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
 async function saveCheckpoint(
   checkpoints: CheckpointStore,
   state: TrainState,
+  encoded: Parameters,
   metadata: Record<string, string>,
   best: boolean,
 ): Promise<void> {
-  const tensors = await stateTensors(state);
+  const tensors = await stateTensors(state, encoded);
   for (const [name, { data }] of Object.entries(tensors)) {
     if ((data as Float32Array).every(Number.isFinite)) continue;
     throw new RunError(`step ${state.step}: ${name} is no longer finite; ${await lastGoodCheckpoint(checkpoints)}`);

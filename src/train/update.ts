@@ -53,9 +53,8 @@ export function updateNumbers(
   rows?: { indices: Int32Array; updates: Int32Array },
 ): UpdateNumbers {
   const { schedule, steps, emaDecay } = settings;
-  // Early averages forget their random start quickly: decay grows as (1+step)/(10+step), as in TensorFlow's EMA.
-  const updates = step + 1;
-  const decay = Math.min(emaDecay, (1 + updates) / (10 + updates));
+  // Early averages forget their random start quickly: decay grows as (1+count)/(10+count), as in TensorFlow's EMA.
+  const decay = Math.min(emaDecay, (1 + count) / (10 + count));
   const hyperparameters = {
     learningRate: scheduleFactor(schedule, step, steps) * group.learningRate,
     beta1: group.beta1 ?? settings.beta1,

@@ -75,7 +75,10 @@ describe('loading an experiment', () => {
     [['train.steps'], '--set train.steps: expected key.path=value'],
     [['model.field.width=[1'], 'the value is not valid YAML'],
     [['model.field.skip=3'], 'model.field.skip: must be below model.field.depth (3): a hidden layer has to follow'],
-    [['objective=fit', 'model.conditioner.kind=hypernetwork'], 'the conditioner must be "direct" with objective fit'],
+    [
+      ['objective=fit', 'model.conditioner.kind=hypernetwork'],
+      'objective fit needs a conditioner without latents, such as "direct"; "hypernetwork" has some',
+    ],
   ])('refuses %j in one clear line', async (overrides, message) => {
     const error = await loadExperiment(undefined, overrides).catch((e: Error) => e);
     expect(error).toMatchObject({ name: 'UsageError' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fnv1a, namedDraws } from '../../src/metrics/metric.ts';
-import { Random } from '../../src/random.ts';
+import { namedDraws } from '../../src/metrics/metric.ts';
+import { fnv1a, Random } from '../../src/random.ts';
 
 describe('fnv1a', () => {
   it('has the published test vectors', () => {

@@ -41,7 +41,7 @@ describe.each(availableEngines)('conditioners on the %s engine', (engine) => {
     it.each(conditioners)(
       `$kind ($mapping) gives the gradients of finite differences with ${activation}${skip ? ` and a skip after ${skip}` : ''}`,
       async (config) => {
-        const initial = initialise(makeConditioner(config).initial(spec, fields), 2);
+        const initial = initialise(makeConditioner(config).initial(spec, fields), 2, 'parameters');
         const inputs: Parameters = { ...initial };
         if (config.kind !== 'direct')
           inputs.latents = tf.tensor2d(new Random(3, 'latents').normals(fields * latentSize), [fields, latentSize]);
@@ -91,7 +91,7 @@ describe.each(availableEngines)('conditioners on the %s engine', (engine) => {
   it('start every image as the same field, changed a little by its latent', async () => {
     const spec = makeFieldSpec(field, 32);
     for (const config of [conditioners[0], conditioners[2]]) {
-      const parameters = initialise(makeConditioner(config).initial(spec, 1), 1);
+      const parameters = initialise(makeConditioner(config).initial(spec, 1), 1, 'parameters');
       const latents = tf.tensor2d(new Random(1, 'latents').normals(2 * latentSize), [2, latentSize]);
       const [kernel] = makeConditioner(config).weights(spec, parameters, latents).kernels;
       const relative = tf.div(tf.norm(tf.sub(kernel, parameters['field.0.kernel'])), tf.norm(kernel));
@@ -121,7 +121,7 @@ describe('parameters of conditioners', () => {
     const spec = makeFieldSpec(field, 8);
     const draw = async (engine: string, seed: number) => {
       await startEngine(engine);
-      return initialise(makeConditioner(conditioners[0]).initial(spec, 1), seed)['head.0.kernel'].data();
+      return initialise(makeConditioner(conditioners[0]).initial(spec, 1), seed, 'parameters')['head.0.kernel'].data();
     };
     expect(await draw('wasm', 1)).toEqual(await draw('javascript', 1));
     expect(await draw('wasm', 1)).not.toEqual(await draw('wasm', 2));
@@ -130,7 +130,7 @@ describe('parameters of conditioners', () => {
   it('of a SIREN follow the published bounds', async () => {
     await startEngine('javascript');
     const spec = makeFieldSpec({ width: 256, depth: 4, activation: 'sine', omega: 30, output: 'linear' }, 2);
-    const parameters = initialise(makeConditioner({ kind: 'direct' }).initial(spec, 1), 0);
+    const parameters = initialise(makeConditioner({ kind: 'direct' }).initial(spec, 1), 0, 'parameters');
     const largest = async (name: string) => (await tf.max(tf.abs(parameters[name])).data())[0];
     const bound = Math.sqrt(6 / 256) / 30;
     expect(await largest('field.0.kernel')).toBeLessThanOrEqual(1 / 2);
@@ -142,7 +142,9 @@ describe('parameters of conditioners', () => {
       2,
     );
     expect(skipping.layers.map(({ inputs }) => inputs)).toEqual([2, 254, 256, 254, 254]);
-    const kernel = initialise(makeConditioner({ kind: 'direct' }).initial(skipping, 1), 0)['field.2.kernel'];
+    const kernel = initialise(makeConditioner({ kind: 'direct' }).initial(skipping, 1), 0, 'parameters')[
+      'field.2.kernel'
+    ];
     const [reached] = await tf.max(tf.abs(kernel)).data();
     expect(reached).toBeLessThanOrEqual(bound);
     expect(reached).toBeGreaterThan(0.99 * bound);

@@ -277,6 +277,15 @@ describe('training', () => {
     expect([...counts]).toEqual(Array.from({ length: 10 }, (_, i) => 5 + Number(last.includes(i)))); // 12·4/10
   });
 
+  it('begins averages where the parameters are, when they are turned on as a run goes on', async () => {
+    const { path } = await start(await loadExperiment(undefined, [...small, 'train.emaDecay=0']), blobs(10));
+    const store = new CheckpointStore(join(path, 'checkpoints'));
+    expect(Object.keys((await store.load('latest')).tensors).filter((name) => name.startsWith('ema/'))).toEqual([]);
+    const longer = await loadExperiment(undefined, [...small, 'train.emaDecay=0.5', 'train.steps=13']);
+    expect((await start(longer, blobs(10), { resume: path })).summary.step).toBe(13);
+    expect(Object.keys((await store.load('latest')).tensors)).toContain('ema/field.0.kernel');
+  });
+
   it('refuses a checkpoint of another config or of other images', async () => {
     const experiment = await loadExperiment(undefined, small);
     const { path } = await start(experiment, blobs(10));

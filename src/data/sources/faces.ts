@@ -102,5 +102,6 @@ export const faces = defineSource({
       .describe('of faces: which faces, and which combinations of hair, skin and beard are never trained on'),
   },
   heldOut: 1000,
+  hasCombinations: true,
   open: faceSource,
 });

@@ -5,7 +5,7 @@
 import type { Experiment } from '../../config/schema.ts';
 import { RunError } from '../../errors.ts';
 import { fullView } from '../../grid.ts';
-import { fieldWeights, type Generator, initialGenerator } from '../../models/generator.ts';
+import { fieldWeights, GENERATOR_STREAM, type Generator, initialGenerator } from '../../models/generator.ts';
 import type { Objective } from '../../objectives/objective.ts';
 import { type ColourSource, PixelBatches, pixelError, trainedSpec } from '../../objectives/pixelBatches.ts';
 import { renderImagesFloat } from '../../render/render.ts';
@@ -93,6 +93,7 @@ function noiseObjective({
     groups: {
       fields: {
         initial: initialGenerator(generator, targets.length),
+        stream: GENERATOR_STREAM,
         learningRate: train.learningRate,
         optimizer,
         averaged: false,

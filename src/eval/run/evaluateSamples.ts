@@ -14,14 +14,15 @@ import { compareSets } from '../images/compare.ts';
 import { evaluateScaleConsistency } from './scaleConsistency.ts';
 
 /**
- * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all of them.
+ * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all images that are
+ * held out, or else against those of training.
  *
  * @returns undefined where there is nothing to sample: no latents, or fewer than two images or samples.
  */
 export async function evaluateSamples(
   run: RunFolder,
   model: OpenedModel,
-  images: ImageSet,
+  { images, heldOut }: { images: ImageSet; heldOut?: ImageSet },
   say: (line: string) => void,
 ): Promise<EvaluationResult | undefined> {
   const { seed, evaluate } = model.experiment;
@@ -36,7 +37,8 @@ export async function evaluateSamples(
   const drawing = new Progress({ label: 'draw samples', total: count, unit: 'images' });
   const samples = await drawSamples(model, { seed, count }, (done) => drawing.update(done));
   drawing.finish();
-  const result = compareSets(samples, images, { label: 'measure samples', seed, prefix: 'samples_' });
+  const compared = compareSets(samples, heldOut ?? images, { label: 'measure samples', seed, prefix: 'samples_' });
+  const result = heldOut ? { ...compared, reference: 'held-out images' } : compared;
   for (const note of result.notes ?? []) say(note);
   await writeEvaluation(run.evaluation, 'samples', result);
   return result;

@@ -12,7 +12,10 @@ export type Footprint = readonly [width: number, height: number];
 export interface Encoding {
   /** Features of a point, F. */
   features: number;
-  /** Where it is trained with the model: its parameters' shapes and first values, by names that begin with `encoding.`. */
+  /**
+   * Where it is trained with the model: its parameters' shapes and first values, by names that begin with `encoding.`.
+   * `grid`, `attenuated` and `shifted` know nothing of them: such an encoding has none of the three.
+   */
   initial?: InitialParameters;
   /**
    * Features of arbitrary points [P,2] → [P,F], in TensorFlow.js ops. Differentiable with respect to the coordinates and

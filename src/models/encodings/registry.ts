@@ -15,8 +15,19 @@ export const ENCODINGS = new Registry<EncodingKind>('encoding', BUILT_IN);
 
 export const encodingSchema = () => schemaOfKinds(ENCODINGS).describe('how coordinates become features');
 
-/** Makes the encoding that a config names; `seed` draws random frequencies. */
+/**
+ * Makes the encoding that a config names; `seed` draws random frequencies.
+ *
+ * @throws Error where it breaks the contract.
+ */
 export function makeEncoding(config: EncodingConfig, seed: number): Encoding {
   const { kind, ...settings } = config;
-  return ENCODINGS.get(kind).make(settings, seed);
+  const encoding = ENCODINGS.get(kind).make(settings, seed);
+  const { initial } = encoding;
+  if (!initial) return encoding;
+  const fixed = (['grid', 'attenuated', 'shifted'] as const).find((member) => encoding[member]);
+  if (fixed) throw new Error(`encoding "${kind}" is trained, and its "${fixed}" would not know to what: leave it out`);
+  const odd = Object.keys(initial).find((name) => !name.startsWith('encoding.'));
+  if (odd) throw new Error(`encoding "${kind}" names a parameter "${odd}", which must begin with "encoding."`);
+  return encoding;
 }
