@@ -228,6 +228,18 @@ describe('the source of faces', () => {
     for (let y = 0; y < 12; y++) expect(row(set.pixels, y, 24).slice(18, 54)).toEqual(row(square.pixels, y, 12));
   });
 
+  it('halves pictures by means of four pixels, rounded', () => {
+    const random = new Random(0, 'synthetic');
+    const pixels = Uint8Array.from({ length: 6 * 4 * 3 }, () => random.integer(256)); // [4,6,3]
+    const halved = halve(pixels, 3, 2);
+    expect(halved).toHaveLength(18);
+    for (const [i, value] of halved.entries()) {
+      const [y, x, c] = [Math.floor(i / 9), Math.floor(i / 3) % 3, i % 3];
+      const four = [0, 1].flatMap((dy) => [0, 1].map((dx) => pixels[((2 * y + dy) * 6 + 2 * x + dx) * 3 + c]));
+      expect(value).toBe(Math.round(four.reduce((sum, one) => sum + one, 0) / 4));
+    }
+  });
+
   it('shows the background that the attributes say', async () => {
     const set = await loadImages(faces({ count: 40, size: 16 }));
     for (let i = 0; i < set.count; i++) {
