@@ -100,6 +100,7 @@ function factsOf(model: OpenedModel, images: ImageSet, environment?: Environment
         ]
       : []),
     { label: 'Checkpoint', text: `step ${model.step}` },
+    ...(images.credit ? [{ label: 'Images', text: images.credit }] : []),
   ];
 }
 
