@@ -1,4 +1,5 @@
 import { loadExperiment } from '../src/config/load.ts';
+import type { ImageSet } from '../src/data/imageSet.ts';
 import { loadWithProgress } from '../src/train/session.ts';
 import { type Command, runAsProgram } from './cli.ts';
 
@@ -17,7 +18,29 @@ export const prepare: Command = {
     const detail =
       images.nativeScale === Number.POSITIVE_INFINITY ? 'any size' : `${images.nativeScale.toFixed(2)}x this size`;
     console.log(`ground truth up to ${detail}`);
+    if (images.credit) console.log(images.credit);
+    for (const line of describeAttributes(images)) console.log(line);
+    const { heldOut = 0 } = experiment.data;
+    if (heldOut === 0) return;
+    const fresh = await loadWithProgress(experiment, console.error, { part: 'heldOut' });
+    console.log(`held out of training: ${fresh.count} images`);
+    if (!images.attributes) return;
+    const combinations = await loadWithProgress(experiment, console.error, { part: 'combinations' });
+    console.log(`and ${combinations.count} of combinations of attributes that are never trained on`);
   },
 };
+
+/** A line for each attribute: its values, from the most frequent to the rarest. */
+function describeAttributes({ attributes, count }: ImageSet): string[] {
+  if (!attributes) return [];
+  const { names, values, ofImages } = attributes;
+  return names.map((name, a) => {
+    const counts = new Array<number>(values[a].length).fill(0);
+    for (let image = 0; image < count; image++) counts[ofImages[image * names.length + a]]++;
+    const sorted = values[a].map((value, i) => ({ value, share: counts[i] / count })).sort((x, y) => y.share - x.share);
+    const shown = sorted.slice(0, 8).map(({ value, share }) => `${value} ${(100 * share).toFixed(1)} %`);
+    return `${name}: ${shown.join(', ')}${sorted.length > 8 ? `, … ${sorted.length} values` : ''}`;
+  });
+}
 
 await runAsProgram(import.meta.url, 'data', prepare);

@@ -72,7 +72,9 @@ export const train: Command = {
       const saved = summary.step > 0 ? ', checkpoint saved' : '';
       throw new Interrupted(`stopped at step ${summary.step}${saved}; go on with --run ${runPath} --resume`);
     }
-    console.log(`trained ${summary.step} steps in ${summary.trainingSeconds.toFixed(0)} s: ${runPath}`);
+    if (summary.trainingSeconds > 0) {
+      console.log(`trained ${summary.step} steps in ${summary.trainingSeconds.toFixed(0)} s: ${runPath}`);
+    }
     console.log(
       `next: ${commandLine('evaluate')} --run ${runPath}; ${commandLine('sample')} --run ${runPath} --size 1024 --image 0 --out sample.png`,
     );

@@ -2,8 +2,8 @@
 export { formatExperiment, loadExperiment } from './config/load.ts';
 export type { Plugin, PluginTools } from './config/plugins.ts';
 export type { Experiment, TrainConfig } from './config/schema.ts';
-export type { ImageSet } from './data/imageSet.ts';
-export { loadImages } from './data/loadImages.ts';
+export type { ImageAttributes, ImageSet } from './data/imageSet.ts';
+export { type LoadOptions, loadImages, type Part } from './data/loadImages.ts';
 export type { DataConfig } from './data/schema.ts';
 export { ENGINE_NAMES, startEngine } from './engine/engine.ts';
 export { RunError, UsageError } from './errors.ts';

@@ -33,12 +33,13 @@ export const STREAMS = {
   posterior: 20,
   /** Of groups of parameters that name no stream: the step is the hash of the group's name. */
   groups: 21,
+  faces: 24,
   /** Of the mixture prior's first means. */
-  mixture: 24,
+  mixture: 25,
   /** Batches of a flow prior. */
-  flow: 25,
+  flow: 26,
   /** Which latents a flow prior holds out, and what they are measured with. */
-  flowHeldOut: 26,
+  flowHeldOut: 27,
 } as const;
 export type Stream = keyof typeof STREAMS;
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadExperiment } from '../src/config/load.ts';
 import { loadPlugins } from '../src/config/plugins.ts';
 import type { ImageSet } from '../src/data/imageSet.ts';
+import { loadImages } from '../src/data/loadImages.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { makeGenerator } from '../src/models/generator.ts';
 import { parameterCount } from '../src/models/parameters.ts';
@@ -67,12 +68,31 @@ it('are written as the types of the library say', async () => {
   const base = JSON.parse(await readFile(join(root, 'tsconfig.json'), 'utf8'));
   const compilerOptions = { ...base.compilerOptions, paths: types, typeRoots: [join(root, 'node_modules/@types')] };
   const names = [...(await filesOfPage()).keys()].filter((name) => name.endsWith('.ts'));
-  expect(names).toEqual(['shift.ts', 'gains.ts', 'adversarial.ts', 'parzen.ts', 'colour.ts']);
+  expect(names).toEqual(['shift.ts', 'gains.ts', 'adversarial.ts', 'parzen.ts', 'colour.ts', 'stripes.ts']);
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: names }));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const { stdout } = await promisify(execFile)(process.execPath, [tsc, '--noEmit', '-p', folder]).catch((e) => e);
   expect(stdout).toBe('');
+});
+
+describe('a source of a plugin', () => {
+  it('brings its keys to the config, and its images to the cache and to what is held out', async () => {
+    const path = join(folder, 'stripes.yaml');
+    const cache = join(folder, 'stripes');
+    const data = (extra: string) =>
+      `plugins: [./stripes.ts]\ndata: { source: stripes, size: 8, cache: ${cache}${extra} }`;
+    await writeFile(path, data(', bars: 2, heldOut: 6'));
+    const { data: config } = await loadExperiment(path);
+    expect(config).toMatchObject({ bars: 2, heldOut: 6 });
+    const [training, held] = [await loadImages(config), await loadImages(config, { part: 'heldOut' })];
+    expect(held.names).toEqual([0, 60, 120, 180, 240, 300].map((hue) => `hue-${String(hue).padStart(3, '0')}`));
+    expect(training.count).toBe(30);
+    expect([...held.pixels.subarray(0, 9)]).toEqual([230, 26, 26, 230, 26, 26, 255, 255, 255]);
+    await writeFile(path, data(', bar: 2'));
+    await expect(loadExperiment(path)).rejects.toThrow('unknown key "data.bar"; did you mean "bars"?');
+    expect(Object.keys((await loadExperiment(undefined)).data)).not.toContain('bars');
+  });
 });
 
 describe('on the command line', () => {
@@ -138,7 +158,10 @@ describe('on the command line', () => {
 
   it.each([
     ['export default { encodings: { e: {} } }', 'encodings.e has no "keys"'],
-    ['export default { encoders: {} }', '"encoders" is none of encodings, conditioners, objectives, priors, metrics'],
+    [
+      'export default { encoders: {} }',
+      '"encoders" is none of sources, encodings, conditioners, objectives, priors, metrics',
+    ],
     [
       'export default { priors: { gaussian: { fit() {}, sample() {} } } }',
       'prior "gaussian" is taken by the project itself',

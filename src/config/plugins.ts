@@ -10,6 +10,8 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { defineSource, type SourceKind } from '../data/source.ts';
+import { SOURCES } from '../data/sources/registry.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { hasCode } from '../files/fileErrors.ts';
 import type { Metric } from '../metrics/metric.ts';
@@ -41,6 +43,7 @@ export const pluginTools = {
   normal,
   uniform,
   zeros,
+  defineSource,
   defineEncoding,
   defineConditioner,
   defineObjective,
@@ -64,6 +67,7 @@ export type PluginTools = typeof pluginTools;
 
 /** What a part of each kind is. */
 interface Parts {
+  sources: SourceKind;
   encodings: EncodingKind;
   conditioners: ConditionerKind;
   objectives: ObjectiveKind;
@@ -82,6 +86,7 @@ const KINDS: {
     members: readonly (keyof Parts[Kind] & string)[];
   };
 } = {
+  sources: { registry: SOURCES, add: (...part) => SOURCES.add(...part), members: ['about', 'keys', 'open'] },
   encodings: { registry: ENCODINGS, add: (...part) => ENCODINGS.add(...part), members: ['keys', 'make'] },
   conditioners: { registry: CONDITIONERS, add: (...part) => CONDITIONERS.add(...part), members: ['keys', 'make'] },
   objectives: {

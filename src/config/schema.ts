@@ -3,7 +3,8 @@
  * `configs/schema.json`, so that editors complete and check configs, and every key has its default in one place.
  */
 import { z } from 'zod';
-import { dataSchema } from '../data/schema.ts';
+import { type DataConfig, dataSchema } from '../data/schema.ts';
+import { SOURCES } from '../data/sources/registry.ts';
 import { CONDITIONERS, conditionerSchema } from '../models/conditioners/registry.ts';
 import { encodingSchema } from '../models/encodings/registry.ts';
 import { fieldSchema } from '../models/field.ts';
@@ -62,8 +63,8 @@ const evaluateSchema = z.strictObject({
     ),
 });
 
-/** The sections whose keys are known whatever plugins bring. */
-const fixedKeys = {
+/** The first keys of a config. */
+const firstKeys = {
   plugins: z
     .array(z.string())
     .optional()
@@ -81,7 +82,7 @@ export interface Experiment {
   objective: string;
   seed: number;
   engine: string;
-  data: z.infer<typeof dataSchema>;
+  data: DataConfig;
   model: ModelConfig;
   train: z.infer<z.ZodObject<typeof loopKeys>> & ObjectiveSettings;
   evaluate: z.infer<typeof evaluateSchema>;
@@ -91,11 +92,11 @@ export interface Experiment {
 export function experimentSchema(): z.ZodType<Experiment> {
   const schema = z
     .strictObject({
-      ...fixedKeys,
+      ...firstKeys,
       objective: objectiveSchema(),
       seed: z.int().nonnegative().default(0),
       engine: z.string().default('auto').describe('which engine computes; see `npm run doctor`'),
-      data: dataSchema.prefault({}),
+      data: dataSchema().prefault({}),
       model: z
         .strictObject({
           encoding: encodingSchema().prefault({ kind: 'gaussian' }),
@@ -109,7 +110,7 @@ export function experimentSchema(): z.ZodType<Experiment> {
     .superRefine((experiment, context) => {
       const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
       const { source, path } = experiment.data;
-      if ((source === 'folder' || source === 'zip') && path === undefined) {
+      if (SOURCES.get(source).needsPath && path === undefined) {
         refuse(['data', 'path'], `source "${source}" needs a path`);
       }
       const { field, conditioner } = experiment.model;

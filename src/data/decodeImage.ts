@@ -18,6 +18,9 @@ const READ_OPTIONS = { autoOrient: true, failOn: 'warning', limitInputPixels: PI
  */
 const VECTOR_DENSITIES = [16 * 72, 72];
 
+/** The least that sharp takes. */
+const LEAST_DENSITY = 1;
+
 /** What the pixels depend on besides the file and the transform. */
 export const DECODER_VERSIONS = { sharp: sharp.versions.sharp, vips: sharp.versions.vips, rsvg: sharp.versions.rsvg };
 
@@ -73,11 +76,18 @@ function placeOnBackground(pixels: Uint8Array, inner: Rectangle, outer: Size, ba
  * flattened on the background. Reduced with Lanczos3, enlarged with cubic convolution, both on the sRGB-encoded
  * values, as image tools and data sets commonly do, rather than in linear light. SVG is rasterised at the wanted size,
  * never resampled up to it.
+ * @param artSide of a square, opaque SVG: its side in user units, with which the same pixels are drawn in less time.
  * @throws Error with the reason when the file is damaged, cut short, too large or no image
  */
-export async function decodeImage(bytes: Uint8Array, transform: Transform): Promise<DecodedImage> {
+export async function decodeImage(bytes: Uint8Array, transform: Transform, artSide?: number): Promise<DecodedImage> {
   if (bytes.length === 0) throw new Error('empty file');
-  const { scale, fit, background } = transform;
+  const { scale, fit, background, width, height } = transform;
+  const artDensity = artSide === undefined ? 0 : (72 * width * scale) / artSide;
+  if (width === height && artDensity >= LEAST_DENSITY) {
+    // Opened at the wanted size, so that nothing has to be read twice, resized, cut or flattened.
+    const art = sharp(bytes, { ...READ_OPTIONS, density: artDensity });
+    return { pixels: await art.removeAlpha().raw().toBuffer(), nativeScale: Infinity };
+  }
   const { metadata, open } = await openImage(bytes);
   if (metadata.compression === 'hevc') throw new Error('HEIC is not supported; convert it to JPEG, PNG or AVIF');
   const isVector = metadata.format === 'svg';

@@ -20,6 +20,21 @@ export function spreadEvenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
 }
 
+/** Means of blocks of 2 × 2 pixels. // [2·height, 2·width, 3] → [height, width, 3] */
+export function halve(pixels: Uint8Array, width: number, height: number): Uint8Array {
+  const row = 6 * width;
+  const halved = new Uint8Array(width * height * 3);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let from = 2 * y * row + 6 * x, end = from + 3; from < end; from++, at++) {
+        const sum = pixels[from] + pixels[from + 3] + pixels[from + row] + pixels[from + row + 3];
+        halved[at] = (sum + 2) >> 2;
+      }
+    }
+  }
+  return halved;
+}
+
 /** Pixels of images of one size, filled in any order. */
 class Slots {
   readonly pixels: Uint8Array;
@@ -28,6 +43,7 @@ class Slots {
   constructor(
     readonly count: number,
     readonly transform: Transform,
+    private readonly artSide?: number,
   ) {
     const width = transform.width * transform.scale;
     const height = transform.height * transform.scale;
@@ -51,8 +67,12 @@ class Slots {
       return { name: entry.name, reason: reasonOf(error), atRead: true };
     }
     try {
-      const { pixels, nativeScale } = await decodeImage(bytes, this.transform);
-      this.pixels.set(pixels, slot * this.imageBytes);
+      const { width, height, scale } = this.transform;
+      const isArt = this.artSide !== undefined;
+      const drawn = { ...this.transform, scale: isArt ? 2 * scale : scale };
+      const { pixels, nativeScale } = await decodeImage(bytes, drawn, this.artSide);
+      const wanted = isArt ? halve(pixels, width * scale, height * scale) : pixels;
+      this.pixels.set(wanted, slot * this.imageBytes);
       return nativeScale;
     } catch (error) {
       return { name: entry.name, reason: reasonOf(error), atRead: false };
@@ -80,6 +100,9 @@ function describe(source: ImageSource, entries: readonly SourceEntry[], { width,
     names: entries.map(({ name }) => name),
     ...(labelled && { labels: entries.map(({ label }) => label!) }),
     ...(source.classes && { classes: source.classes }),
+    ...(source.attributes && {
+      attributes: { ...source.attributes, ofImages: Uint8Array.from(entries.flatMap((entry) => entry.attributes!)) },
+    }),
   };
 }
 
@@ -95,7 +118,7 @@ export async function decodeSelection(
   onProgress?: Progress,
 ): Promise<DecodedSet> {
   const { entries } = source;
-  const slots = new Slots(Math.min(limit, entries.length), transform);
+  const slots = new Slots(Math.min(limit, entries.length), transform, source.artSide);
   const parallel = pLimit(availableParallelism());
   const slotOf = new Map<number, number>(); // index in the list → slot
   const skipped = [...source.skipped];
@@ -168,7 +191,7 @@ export async function decodeByName(
 ): Promise<DecodedSet> {
   const byName = new Map(source.entries.map((entry) => [entry.name, entry]));
   const entries = names.map((name) => byName.get(name)!);
-  const slots = new Slots(entries.length, transform);
+  const slots = new Slots(entries.length, transform, source.artSide);
   const parallel = pLimit(availableParallelism());
   let nativeScale = Infinity;
   let done = 0;

@@ -4,6 +4,16 @@ export interface SkippedFile {
   reason: string;
 }
 
+/** What is known of every image of a set, besides its class. */
+export interface ImageAttributes {
+  /** Attributes by number: `hair`, `skinColor`, … */
+  names: string[];
+  /** Values by attribute and number. */
+  values: string[][];
+  /** Number of the value, [count, attributes]. */
+  ofImages: Uint8Array;
+}
+
 /** Images of one size, decoded: what sources produce, what training and evaluation read. */
 export interface ImageSet {
   count: number;
@@ -17,6 +27,10 @@ export interface ImageSet {
   labels?: number[];
   /** Class names by index, where the source names them. */
   classes?: string[];
+  /** What is known of every image, where the source says. */
+  attributes?: ImageAttributes;
+  /** Whom the images are by, and their licence, where that is known; for whatever shows them. */
+  credit?: string;
   /** Files that could not be read, and why. */
   skipped: SkippedFile[];
   /**

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { writeFileAtomically } from '../files/atomicFile.ts';
 import { makeFolder } from '../files/makeFolder.ts';
-import type { ImageSet } from './imageSet.ts';
+import type { ImageAttributes, ImageSet } from './imageSet.ts';
 
 /** Packs kept in a cache folder, by last use; a training run needs one and its evaluation a few. */
 const KEPT_PACKS = 16;
@@ -19,7 +19,10 @@ interface PackHeader {
   digest: string;
   /** Checksum of the pixel file. */
   crc32: number;
-  set: Omit<ImageSet, 'pixels' | 'nativeScale'> & { nativeScale: number | 'Infinity' };
+  set: Omit<ImageSet, 'pixels' | 'nativeScale' | 'attributes'> & {
+    nativeScale: number | 'Infinity';
+    attributes?: Omit<ImageAttributes, 'ofImages'> & { ofImages: number[] };
+  };
 }
 
 function packPaths(folder: string, name: string, digest: string): { pixels: string; header: string } {
@@ -48,24 +51,30 @@ export async function readPack(folder: string, name: string, digest: string): Pr
   const paths = packPaths(folder, name, digest);
   try {
     const header: PackHeader = JSON.parse(await readFile(paths.header, 'utf8'));
-    const { set } = header;
+    const { attributes, ...set } = header.set;
     if (header.digest !== digest || set.names.length !== set.count) return undefined;
     const pixels = await readPixels(paths.pixels, set.count * set.height * set.width * 3);
     if (pixels === undefined || crc32(pixels) !== header.crc32) return undefined;
     const now = new Date();
     await utimes(paths.header, now, now).catch(() => undefined);
-    return { ...set, pixels, nativeScale: Number(set.nativeScale) };
+    return {
+      ...set,
+      ...(attributes && { attributes: { ...attributes, ofImages: Uint8Array.from(attributes.ofImages) } }),
+      pixels,
+      nativeScale: Number(set.nativeScale),
+    };
   } catch {
     return undefined;
   }
 }
 
 /** Writes the pixels, then the header that vouches for them, each atomically. Processes that race write the same bytes. */
-export async function writePack(folder: string, name: string, { pixels, ...set }: ImageSet): Promise<void> {
+export async function writePack(folder: string, name: string, { pixels, attributes, ...set }: ImageSet): Promise<void> {
   await makeFolder(folder);
   const paths = packPaths(folder, name, set.digest);
   const nativeScale = set.nativeScale === Infinity ? 'Infinity' : set.nativeScale;
-  const header: PackHeader = { digest: set.digest, crc32: crc32(pixels), set: { ...set, nativeScale } };
+  const known = attributes && { attributes: { ...attributes, ofImages: [...attributes.ofImages] } };
+  const header: PackHeader = { digest: set.digest, crc32: crc32(pixels), set: { ...set, ...known, nativeScale } };
   await writeFileAtomically(paths.pixels, pixels);
   try {
     await writeFileAtomically(paths.header, JSON.stringify(header));

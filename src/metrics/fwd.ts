@@ -1,6 +1,6 @@
 /**
  * FWD, the Fréchet wavelet distance: of the sets as they are, of halves of the reference (its floor), and with its bias
- * taken off.
+ * taken off. The distance itself: Haar packets in `waveletPackets.ts`, Fréchet's distance in `frechet.ts`.
  */
 import {
   type Draws,

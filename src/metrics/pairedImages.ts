@@ -54,12 +54,19 @@ const RELATIVE: readonly FidelityColumn[] = ['mse', 'fvu', 'powerRatio'];
 /** A band with 95 % intervals of its columns, `snrDbLow` to `snrDbHigh`; without them for a single image. */
 export type BandFidelityInterval = BandFidelity & Partial<Record<`${FidelityColumn}${'Low' | 'High'}`, number>>;
 
+/** Evaluations of all images of a part of the data: their PSNR's name needs no number. */
+const WHOLE_SETS: ReadonlySet<string> = new Set([
+  'reconstruction',
+  'reconstruction_heldout',
+  'reconstruction_combinations',
+]);
+
 /**
  * Name of the mean PSNR. Of a run's own training images it doesn't say their number, which is always all of them: runs
  * are compared by it.
  */
 export function psnrMetricName(prefix: string, images: number): string {
-  return prefix === 'reconstruction' ? 'reconstruction_psnr_db' : `${prefix}_psnr_n${images}_db`;
+  return WHOLE_SETS.has(prefix) ? `${prefix}_psnr_db` : `${prefix}_psnr_n${images}_db`;
 }
 
 export class PairedImages {

@@ -58,6 +58,8 @@ export interface EvaluationResult {
   rings?: BandEntry[];
   /** What was left out or done otherwise than usual, and why. */
   notes?: string[];
+  /** Of sets: what the reference images are, `held-out images` say; training images where left out. */
+  reference?: string;
   /** Numbers of single images, each with the image's name. */
   images?: Record<string, number | string>[];
 }

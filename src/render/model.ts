@@ -1,5 +1,6 @@
 /** A trained generator, ready to draw: its parameters and what it was trained on. */
 import { commandLine } from '../commandLine.ts';
+import type { ImageSet } from '../data/imageSet.ts';
 import { UsageError } from '../errors.ts';
 import type { View } from '../grid.ts';
 import { fieldWeights, type Generator } from '../models/generator.ts';
@@ -17,6 +18,8 @@ export interface Model {
   latents?: LatentSpace;
   /** Fitted earlier and kept with the run, the newest first. */
   priors?: readonly StoredPrior[];
+  /** Latents of any images of the training size, [N,D], where an encoder makes them. */
+  encode?(images: ImageSet): Promise<Float32Array>;
   /** Full view at the training size. */
   training: View;
   /** Names of the training images, in the order of their latents or fields. */

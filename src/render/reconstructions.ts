@@ -1,21 +1,23 @@
-/** Drawings of training images, and what they should look like. */
+/** Drawings of images through the model, and what they should look like. */
 import { spreadEvenly } from '../data/decodeSet.ts';
 import type { ImageSet } from '../data/imageSet.ts';
 import { fullView } from '../grid.ts';
 import { meanSquaredError, psnrOfMse } from '../metrics/psnr.ts';
 import { withFields } from './drawableField.ts';
-import { imageFields, type Model } from './model.ts';
+import { imageFields, latentFields, latentSpaceOf, type Model } from './model.ts';
 import { renderImages } from './render.ts';
 
 /** Images drawn in one go; bounds memory at large sizes. */
 const PIXELS_AT_ONCE = 2 ** 20;
 
-/** What reconstructions should look like: some of the model's training images at some size. */
+/** What reconstructions should look like: some images at some size. */
 export interface Reference {
   width: number;
   height: number;
-  /** Indices of the images within the model. */
+  /** Indices of training images; or, with `latents`, of these. */
   images: readonly number[];
+  /** Of images that were not trained on, [N,D]. */
+  latents?: Float32Array;
   /** The image at a position of `images`, [height, width, 3] uint8. */
   pixels(position: number): Uint8Array;
 }
@@ -38,10 +40,17 @@ export function spreadIndices(count: number, wanted: number): number[] {
 
 /** Draws the reference's images, one after the other. */
 export async function* reconstructions(model: Model, reference: Reference): AsyncGenerator<Uint8Array> {
-  const { width, height, images } = reference;
+  const { width, height, images, latents } = reference;
+  const rows = (chosen: readonly number[]) => {
+    const { size } = latentSpaceOf(model);
+    return Float32Array.from({ length: chosen.length * size }, (_, i) => {
+      return (latents as Float32Array)[chosen[Math.floor(i / size)] * size + (i % size)];
+    });
+  };
   const batch = Math.max(1, Math.min(32, Math.floor(PIXELS_AT_ONCE / (width * height))));
   for (let first = 0; first < images.length; first += batch) {
-    const fields = imageFields(model, images.slice(first, first + batch));
+    const chosen = images.slice(first, first + batch);
+    const fields = latents ? latentFields(model, rows(chosen)) : imageFields(model, chosen);
     yield* await withFields(fields, (field) => renderImages(field, fullView(width, height)));
   }
 }

@@ -1,5 +1,6 @@
 /** Opens what a run trained. */
 import type { Experiment } from '../config/schema.ts';
+import type { ImageSet } from '../data/imageSet.ts';
 import { trainingSize } from '../data/schema.ts';
 import { fullView } from '../grid.ts';
 import { makeGenerator } from '../models/generator.ts';
@@ -49,6 +50,7 @@ export async function openModel(run: RunFolder, which: 'latest' | 'best' | numbe
     checkpoint: checkpoint.path,
     parameters,
     latents: latentSpace(generator, objective, parameters),
+    ...(objective.encode && { encode: (images) => encodedLatents(objective, parameters, images) }),
     training: fullView(width, height),
     imageNames,
   };
@@ -57,6 +59,16 @@ export async function openModel(run: RunFolder, which: 'latest' | 'best' | numbe
     (line) => line !== undefined,
   );
   return { ...model, priors, warning: warnings.length > 0 ? warnings.join('\n') : undefined };
+}
+
+/** Latents of any images, [N,D]. */
+async function encodedLatents({ encode }: Pick<Objective, 'encode'>, parameters: Parameters, images: ImageSet) {
+  const posterior = encode?.(parameters, images);
+  try {
+    return (await posterior?.means.data()) as Float32Array;
+  } finally {
+    tf.dispose(posterior as never);
+  }
 }
 
 /** The latent space of an objective's model under these parameters, where it has one. */

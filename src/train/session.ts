@@ -1,7 +1,7 @@
 /** A session of training from the command line: data, engine, run folder, loop. */
 import type { Experiment } from '../config/schema.ts';
 import type { ImageSet } from '../data/imageSet.ts';
-import { loadImages, skippedReport } from '../data/loadImages.ts';
+import { loadImages, type Part, skippedReport } from '../data/loadImages.ts';
 import { trainingSize } from '../data/schema.ts';
 import { startEngine } from '../engine/engine.ts';
 import { Interrupted } from '../errors.ts';
@@ -24,15 +24,19 @@ export interface SessionOptions {
   say: (line: string) => void;
 }
 
+/** A set's pixels are one array, and this is as much as one SHA-256 takes (src/run/resume.ts). */
+const MOST_BYTES = 2 ** 31 - 1;
+
 /** Loads the images of an experiment, saying what was skipped. */
 export async function loadWithProgress(
   experiment: Experiment,
   say: (line: string) => void,
-  { signal, ...options }: { scale?: number; images?: readonly number[]; signal?: AbortSignal } = {},
+  { signal, ...options }: { part?: Part; scale?: number; images?: readonly number[]; signal?: AbortSignal } = {},
 ): Promise<ImageSet> {
   let progress: Progress | undefined;
   const images = await loadImages(experiment.data, {
     ...options,
+    mostBytes: MOST_BYTES,
     onProgress: (done, total) => {
       if (signal?.aborted) throw new Interrupted('stopped while preparing images; nothing was trained');
       progress ??= new Progress({ label: 'prepare images', total, unit: 'images' });

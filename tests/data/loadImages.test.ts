@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { chmod, readdir, readFile, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { decodeByName, spreadEvenly } from '../../src/data/decodeSet.ts';
 import { type LoadOptions, loadImages, skippedReport } from '../../src/data/loadImages.ts';
@@ -119,6 +121,65 @@ describe('loadImages', () => {
     }
     // Beside rounding, renderers differ from area coverage at overlapping edges only; half a pixel would cost 20 levels.
     expect(Math.sqrt(squares / base.pixels.length)).toBeLessThan(3);
+  });
+
+  it('holds out images of a list, spread evenly over it, and trains on the others', async () => {
+    const labels = Array.from({ length: 10 }, (_, i) => [`00${i}.png`, i % 3]);
+    const path = await zipOf({ ...(await numbered(10)), 'dataset.json': JSON.stringify({ labels }) });
+    for (const config of [
+      dataConfig({ source: 'folder', path: await folderOf(await numbered(10)), size: 4, heldOut: 3 }),
+      dataConfig({ source: 'zip', path, size: 4, heldOut: 3 }),
+    ]) {
+      const [training, held] = [await loadImages(config), await loadImages(config, { part: 'heldOut' })];
+      expect(numbersOf(held)).toEqual([0, 3, 6]);
+      expect(numbersOf(training)).toEqual([1, 2, 4, 5, 7, 8, 9]);
+      expect(training.digest).not.toBe(held.digest);
+      if (config.source === 'zip') expect(held.labels).toEqual([0, 0, 0]);
+      // Of what is left, and at any scale.
+      expect(numbersOf(await loadImages({ ...config, limit: 3 }))).toEqual([1, 4, 7]);
+      expect(numbersOf(await loadImages({ ...config, limit: 3 }, { part: 'heldOut' }))).toEqual([0, 3, 6]);
+      expect(numbersOf(await loadImages(config, { part: 'heldOut', scale: 2, images: [2] }))).toEqual([6]);
+      expect(await countDecoded(config)).toBe(0);
+    }
+  });
+
+  it('holds out the same images whether or not they can be read', async () => {
+    const folder = await folderOf(await numbered(10, [3, 4]));
+    const config = dataConfig({ source: 'folder', path: folder, size: 4, heldOut: 3 });
+    const held = await loadImages(config, { part: 'heldOut' });
+    expect(numbersOf(held)).toEqual([0, 6]);
+    expect(held.skipped.map(({ name }) => name)).toEqual(['003.png']);
+    expect(numbersOf(await loadImages(config))).toEqual([1, 2, 5, 7, 8, 9]);
+  });
+
+  it('says in one line which parts a source lacks', async () => {
+    const folder = await folderOf(await numbered(4));
+    const load = (heldOut: number | undefined, part?: LoadOptions['part']) =>
+      loadImages(dataConfig({ source: 'folder', path: folder, size: 4, heldOut }), { part });
+    await expect(load(undefined, 'heldOut')).rejects.toThrow(
+      `nothing of folder "${folder}" is held out of training; set data.heldOut to a number of images`,
+    );
+    await expect(load(4)).rejects.toThrow(
+      `data.heldOut: 4 of the 4 images of folder "${folder}" leave none to train on; hold out fewer`,
+    );
+    await expect(load(1, 'combinations')).rejects.toThrow(
+      'source "folder" leaves no combinations of attributes out of training; source "faces" does',
+    );
+    expect(numbersOf(await load(3))).toEqual([3]);
+  });
+
+  it('finds the packs of configs that hold nothing out where they always were', async () => {
+    const config = dataConfig({ source: 'fluent-emoji', size: 8, limit: 3 });
+    const key = {
+      format: 1,
+      decoder: { sharp: sharp.versions.sharp, vips: sharp.versions.vips, rsvg: sharp.versions.rsvg },
+      source: ['@iconify-json/fluent-emoji-flat', '1.2.6'],
+      transform: { width: 8, height: 8, fit: 'crop', background: '#ffffff', scale: 1 },
+      limit: 3,
+    };
+    const digest = createHash('sha256').update(JSON.stringify(key)).digest('hex');
+    for (const heldOut of [undefined, 0]) expect((await loadImages({ ...config, heldOut })).digest).toBe(digest);
+    expect((await loadImages({ ...config, heldOut: 1 })).digest).not.toBe(digest);
   });
 
   it('reads zips with labels', async () => {

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { compareNames, type ImageSource } from '../source.ts';
+import { compareNames, defineSource, type ImageSource } from '../source.ts';
 
 const PACKAGE = '@iconify-json/fluent-emoji-flat';
 const TONES = ['light', 'medium-light', 'medium', 'medium-dark', 'dark'];
@@ -43,5 +43,14 @@ export async function fluentEmojiSource(): Promise<ImageSource> {
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
     return { name, read: async () => Buffer.from(svg) };
   });
-  return { title: PACKAGE, identity: [PACKAGE, version], entries, skipped: [], close: async () => {} };
+  return {
+    title: PACKAGE,
+    credit: 'emoji: Fluent Emoji by Microsoft, MIT License, as packed by Iconify',
+    identity: [PACKAGE, version],
+    entries,
+    skipped: [],
+    close: async () => {},
+  };
 }
+
+export const fluentEmoji = defineSource({ about: '1,594 vector emoji from npm', keys: {}, open: fluentEmojiSource });

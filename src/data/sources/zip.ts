@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { UsageError } from '../../errors.ts';
 import type { SkippedFile } from '../imageSet.ts';
-import { compareNames, type ImageSource, imageKind, reasonOf, type SourceEntry } from '../source.ts';
+import { compareNames, defineSource, type ImageSource, imageKind, reasonOf, type SourceEntry } from '../source.ts';
 
 const LABELS_FILE = 'dataset.json';
 
@@ -79,3 +79,10 @@ export async function zipSource(path: string): Promise<ImageSource> {
     throw error;
   }
 }
+
+export const zip = defineSource({
+  about: 'a StyleGAN-style archive',
+  keys: {},
+  needsPath: true,
+  open: ({ path = '' }) => zipSource(path),
+});

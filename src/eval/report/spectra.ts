@@ -1,4 +1,4 @@
-/** The report's numbers about samples as a set: spectra against the training images, distances with their floors. */
+/** The report's numbers about samples as a set: spectra against the reference images, distances with their floors. */
 
 import { html, type Markup } from '../../figures/html.ts';
 import { type LinePlot, PALETTE } from '../../figures/plot.ts';
@@ -35,21 +35,22 @@ export function sampleHeadline(samples: EvaluationResult): { value: string; unit
 export function sampleSpectraSection({ samples, scaleConsistency }: SampleSpectraData): Markup {
   const rings = (samples.rings ?? []).filter(({ kind }) => kind === 'ring');
   const { samples_images_generated: generated, samples_images_reference: reference } = samples.metrics;
+  const against = samples.reference ?? 'training images';
   const findings = byRole([
     ...sampleFindings(samples),
     ...(scaleConsistency ? findingsOf(scaleConsistency, declare('scale_consistency', SCALE_NUMBERS), '') : []),
   ]).filter(({ role }) => role !== 'detail');
   return html`<section>
-<h2>Samples against training images</h2>
+<h2>Samples against ${against}</h2>
 ${
   rings.length > 0 &&
   html`<figure>
-${responsivePlot(spectrumPlot(rings))}
-<figcaption><b>Power at each frequency</b>, of ${formatNumber(generated, 6)} samples and of the ${formatNumber(reference, 6)} training images, Hann-windowed, averaged over images and channels.</figcaption>
+${responsivePlot(spectrumPlot(rings, against))}
+<figcaption><b>Power at each frequency</b>, of ${formatNumber(generated, 6)} samples and of the ${formatNumber(reference, 6)} ${against}, Hann-windowed, averaged over images and channels.</figcaption>
 </figure>
 <figure>
-${responsivePlot(differencePlot(rings))}
-<figcaption><b>Below zero, samples lack detail of that size; above, they have too much.</b> Shaded: 95 % bootstrap interval over images. Grey: what two draws from the training images themselves would differ by.</figcaption>
+${responsivePlot(differencePlot(rings, against))}
+<figcaption><b>Below zero, samples lack detail of that size; above, they have too much.</b> Shaded: 95 % bootstrap interval over images. Grey: what two draws from the ${against} themselves would differ by.</figcaption>
 </figure>`
 }
 <figure>
@@ -57,12 +58,12 @@ ${responsivePlot(differencePlot(rings))}
 <thead><tr><th>Measure</th><th>Value</th><th>95 % interval</th><th>Better</th><th>Compare with</th><th style="text-align: left">Reads as</th></tr></thead>
 <tbody>${findings.map(tableRow)}</tbody>
 </table></div>
-<figcaption>Reference: the training images. Distances of finite sets lie too high; LSD, FWD and SWD have what sampling adds taken off, as their intervals have. Raw, they are what papers report, to be compared with halves: the same between halves of the training images, mean over several splits, which is what sampling alone gives sets half as large. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
+<figcaption>Reference: the ${against}. Distances of finite sets lie too high; LSD, FWD and SWD have what sampling adds taken off, as their intervals have. Raw, they are what papers report, to be compared with halves: the same between halves of the ${against}, mean over several splits, which is what sampling alone gives sets half as large. None of these uses learned weights, and none is an FID. docs/metrics.md defines them and says when they mislead.</figcaption>
 </figure>
 </section>`;
 }
 
-function spectrumPlot(rings: readonly BandEntry[]): LinePlot {
+function spectrumPlot(rings: readonly BandEntry[], against: string): LinePlot {
   const x = rings.map(ringMiddle);
   const [reference, generated] = [column(rings, 'referencePower'), column(rings, 'generatedPower')];
   // Only spectra that come near it need to be told from it.
@@ -72,18 +73,18 @@ function spectrumPlot(rings: readonly BandEntry[]): LinePlot {
     x: frequencyAxis(rings),
     y: { label: 'power per mode', scale: 'log' },
     series: [
-      { name: 'training images', x, y: reference, color: PALETTE[6] },
+      { name: against, x, y: reference, color: PALETTE[6] },
       { name: 'samples', x, y: generated, color: PALETTE[0] },
     ],
     guides: near ? [{ axis: 'y', at: ROUNDING_POWER, label: 'rounding to 8 bits' }] : [],
   };
 }
 
-function differencePlot(rings: readonly BandEntry[]): LinePlot {
+function differencePlot(rings: readonly BandEntry[], against: string): LinePlot {
   const x = rings.map(ringMiddle);
   const sampling = column(rings, 'samplingDb').map((value) => 1.96 * value);
   return {
-    title: 'Power of samples over training images',
+    title: `Power of samples over ${against}`,
     x: frequencyAxis(rings),
     y: { label: 'Δ (dB)' },
     series: [

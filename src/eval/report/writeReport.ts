@@ -50,12 +50,14 @@ export async function writeRunReport(run: RunFolder, model: OpenedModel, say: (l
   const summary = await readSummary(run.evaluation);
   const seconds = entries.at(-1)?.wallSeconds ?? 0;
   const psnr = summary.reconstruction_psnr_db;
+  const heldOut = summary.reconstruction_heldout_psnr_db;
   const sampleSpectra = await sampleSpectraOf(run);
   const data: ReportData = {
     name: experiment.name,
     summary: summaryOf(model, images),
     headline: [
       ...(psnr === undefined ? [] : [{ value: psnr.toFixed(1), unit: 'dB', label: 'reconstruction PSNR' }]),
+      ...(heldOut === undefined ? [] : [{ value: heldOut.toFixed(1), unit: 'dB', label: 'PSNR of held-out images' }]),
       ...(sampleSpectra ? sampleHeadline(sampleSpectra.samples) : []),
       { value: images.count.toLocaleString('en'), label: 'training images' },
       { value: formatDuration(seconds), label: 'of training' },
@@ -98,6 +100,7 @@ function factsOf(model: OpenedModel, images: ImageSet, environment?: Environment
         ]
       : []),
     { label: 'Checkpoint', text: `step ${model.step}` },
+    ...(images.credit ? [{ label: 'Images', text: images.credit }] : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** Evaluates a run: reconstructions where there is ground truth, samples, agreement between sizes, disturbances. */
 
 import type { ImageSet } from '../../data/imageSet.ts';
+import { SOURCES } from '../../data/sources/registry.ts';
 import { UsageError } from '../../errors.ts';
 import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
@@ -71,7 +72,10 @@ export async function evaluateRun(
     await writeEvaluation(run.evaluation, name, result);
     evaluations.push({ scale, name, result });
   }
-  const samples = await evaluateSamples(run, model, images, say);
+  const heldOut = experiment.data.heldOut ? await loadWithProgress(experiment, say, { part: 'heldOut' }) : undefined;
+  const unseen = heldOut ? await evaluateUnseen(run, model, { heldOut, training: evaluations[0]?.result }, say) : [];
+  evaluations.push(...unseen);
+  const samples = await evaluateSamples(run, model, { images, heldOut }, say);
   const scaleConsistency = await writeScaleConsistency(run, model);
   const perturbations = disturbed > 0 ? await evaluatePerturbations(run, model, disturbed, say) : undefined;
   const results = [...evaluations.map(({ result }) => result), samples, scaleConsistency, perturbations];
@@ -79,6 +83,41 @@ export async function evaluateRun(
   const sheet = { 'original, drawn, difference': await comparisonSheet(model, images) };
   await logEvaluation(run.evaluation, model.step, measured, sheet);
   return { reconstructions: evaluations, samples, scaleConsistency, perturbations };
+}
+
+/**
+ * Writes `eval/reconstruction_heldout.json`, and `eval/reconstruction_combinations.json` of sources that hold whole
+ * combinations of attributes out: images that were never trained on, by the latents that the encoder gives them.
+ *
+ * @param training of the training images at their size, if these were measured.
+ * @returns nothing of models without an encoder.
+ */
+async function evaluateUnseen(
+  run: RunFolder,
+  model: OpenedModel,
+  { heldOut, training }: { heldOut: ImageSet; training?: EvaluationResult },
+  say: (line: string) => void,
+): Promise<ScaleEvaluation[]> {
+  const { experiment, encode } = model;
+  if (!encode) return [];
+  const sets: [string, ImageSet][] = [['reconstruction_heldout', heldOut]];
+  if (SOURCES.get(experiment.data.source).hasCombinations) {
+    sets.push(['reconstruction_combinations', await loadWithProgress(experiment, say, { part: 'combinations' })]);
+  }
+  const evaluations: ScaleEvaluation[] = [];
+  for (const [name, set] of sets) {
+    const reference = { ...referenceOf(set, [...set.names.keys()]), latents: await encode(set) };
+    const progress = new Progress({ label: `evaluate ${name.replace('_', ' ')}`, total: set.count, unit: 'images' });
+    const result = await evaluateReconstruction(model, reference, name, (done) => progress.update(done));
+    progress.finish();
+    const own = training?.metrics.reconstruction_psnr_db;
+    if (own !== undefined && name === 'reconstruction_heldout') {
+      result.metrics.reconstruction_train_minus_heldout_db = own - result.metrics.reconstruction_heldout_psnr_db;
+    }
+    await writeEvaluation(run.evaluation, name, result);
+    evaluations.push({ scale: 1, name, result });
+  }
+  return evaluations;
 }
 
 /** Images on the sheet of comparisons. */

@@ -4,7 +4,14 @@ import { Progress } from '../../files/progress.ts';
 import type { EvaluationResult } from '../../metrics/result.ts';
 import type { ImageStack } from '../../metrics/signal/imageStack.ts';
 import { withFields } from '../../render/drawableField.ts';
-import { latentFields, latentSpaceOf, type Model, sampleLatents } from '../../render/model.ts';
+import {
+  choosePrior,
+  latentFields,
+  latentSpaceOf,
+  type Model,
+  type SampleOptions,
+  sampleLatents,
+} from '../../render/model.ts';
 import { spreadIndices } from '../../render/reconstructions.ts';
 import { renderImages } from '../../render/render.ts';
 import { writeEvaluation } from '../../run/evaluations.ts';
@@ -14,14 +21,15 @@ import { compareSets } from '../images/compare.ts';
 import { evaluateScaleConsistency } from './scaleConsistency.ts';
 
 /**
- * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all of them.
+ * Writes `eval/samples.json`: as many samples as training images, at most `evaluate.samples`, against all images that are
+ * held out, or else against those of training.
  *
  * @returns undefined where there is nothing to sample: no latents, or fewer than two images or samples.
  */
 export async function evaluateSamples(
   run: RunFolder,
   model: OpenedModel,
-  images: ImageSet,
+  { images, heldOut }: { images: ImageSet; heldOut?: ImageSet },
   say: (line: string) => void,
 ): Promise<EvaluationResult | undefined> {
   const { seed, evaluate } = model.experiment;
@@ -34,9 +42,15 @@ export async function evaluateSamples(
     return undefined;
   }
   const drawing = new Progress({ label: 'draw samples', total: count, unit: 'images' });
-  const samples = await drawSamples(model, { seed, count }, (done) => drawing.update(done));
+  const prior = await choosePrior(model);
+  const samples = await drawSamples(model, { seed, count, prior }, (done) => drawing.update(done));
   drawing.finish();
-  const result = compareSets(samples, images, { label: 'measure samples', seed, prefix: 'samples_' });
+  const compared = compareSets(samples, heldOut ?? images, { label: 'measure samples', seed, prefix: 'samples_' });
+  const result = {
+    ...compared,
+    protocol: `${compared.protocol}; ${prior.about}`,
+    ...(heldOut && { reference: 'held-out images' }),
+  };
   for (const note of result.notes ?? []) say(note);
   await writeEvaluation(run.evaluation, 'samples', result);
   return result;
@@ -56,12 +70,13 @@ const BATCH = 32;
 /** Draws 8-bit samples at the training size, some at a time. */
 export async function drawSamples(
   model: Model,
-  { seed, count }: { seed: number; count: number },
+  options: SampleOptions,
   onProgress: (done: number) => void = () => {},
 ): Promise<ImageStack> {
   const { width, height } = model.training;
+  const { count } = options;
   const { size } = latentSpaceOf(model);
-  const latents = await sampleLatents(model, { seed, count });
+  const latents = await sampleLatents(model, options);
   const pixels = new Uint8Array(count * width * height * 3);
   for (let first = 0; first < count; first += BATCH) {
     const last = Math.min(count, first + BATCH);
