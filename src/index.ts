@@ -33,6 +33,7 @@ export {
   makeGenerator,
 } from './models/generator.ts';
 export type { Parameters } from './models/parameters.ts';
+export { isClosedForm } from './models/priors/prior.ts';
 export { PRIORS } from './models/priors/registry.ts';
 export { type FieldSpec, type FieldWeights, fieldForward, fieldLoss } from './ops/field.ts';
 export { Random } from './random.ts';
@@ -40,7 +41,7 @@ export { contactSheet } from './render/contactSheet.ts';
 export { type DrawableField, disposeFields, selectFields, withFields } from './render/drawableField.ts';
 export { writeImage } from './render/imageFile.ts';
 export { interpolateLatents, lerp, slerp } from './render/interpolation.ts';
-export { imageFields, imageLatents, latentFields, type Model, sampleLatents } from './render/model.ts';
+export { choosePrior, imageFields, imageLatents, latentFields, type Model, sampleLatents } from './render/model.ts';
 export { reconstructionPsnrs } from './render/reconstructions.ts';
 export { renderImage, renderImages, renderRows, renderScanlines } from './render/render.ts';
 export { disposeModel, type OpenedModel, openModel } from './run/openModel.ts';

@@ -75,4 +75,22 @@ describe('Random', () => {
     expect(() => new Random(1.5, 'points')).toThrow(RangeError);
     expect(() => new Random(-1, 'points')).toThrow(RangeError);
   });
+
+  it('gives many normals by pairs of Box and Muller from the words of whole blocks', () => {
+    const count = 40_000;
+    const values = new Random(3, 'plugin', 7).manyNormals(count);
+    const words = philox4x32([1, 0, 7, STREAMS.plugin], [3, 0]);
+    const radius = Math.sqrt(-2 * Math.log((words[2] + 1) / 2 ** 32));
+    const angle = (2 * Math.PI * words[3]) / 2 ** 32;
+    expect(values[6]).toBeCloseTo(radius * Math.cos(angle), 5);
+    expect(values[7]).toBeCloseTo(radius * Math.sin(angle), 5);
+    const moment = (power: number) => values.reduce((sum, value) => sum + value ** power / count, 0);
+    expect(Math.abs(moment(1))).toBeLessThan(0.02);
+    expect(moment(2)).toBeCloseTo(1, 1);
+    expect(moment(4)).toBeGreaterThan(2.8);
+    expect(moment(4)).toBeLessThan(3.2);
+    // Neighbours, which may share a radius, are not correlated.
+    expect(Math.abs(values.reduce((sum, value, i) => sum + (value * values[i ^ 1]) / count, 0))).toBeLessThan(0.02);
+    expect(new Random(3, 'plugin', 7).manyNormals(5)).toEqual(values.slice(0, 5));
+  });
 });
