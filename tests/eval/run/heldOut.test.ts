@@ -84,5 +84,6 @@ it('images that were never trained on are drawn from the latents of the encoder,
   );
   const samples = await readEvaluation(join(run.evaluation, 'samples.json'));
   expect(samples).toMatchObject({ reference: 'held-out images', metrics: { samples_images_reference: 20 } });
+  expect(samples?.protocol).toMatch(/; prior neighbours$/);
   disposeModel(model);
 });
