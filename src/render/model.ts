@@ -18,6 +18,8 @@ export interface Model {
   latents?: LatentSpace;
   /** Fitted earlier and kept with the run, the newest first. */
   priors?: readonly StoredPrior[];
+  /** Folder of the run that it was opened from: what a message's remedy names. */
+  run?: string;
   /** Latents of any images of the training size, [N,D], where an encoder makes them. */
   encode?(images: ImageSet): Promise<Float32Array>;
   /** Full view at the training size. */
@@ -106,7 +108,9 @@ export async function choosePrior(model: Model, name?: string): Promise<ChosenPr
     const why = kept
       ? `was fitted to other latents, those of step ${kept.step}; fit it again`
       : 'has not been fitted to this run yet; fit it';
-    throw new UsageError(`prior "${chosen}" ${why}: ${commandLine('prior')} --run DIR --kind ${chosen}`);
+    throw new UsageError(
+      `prior "${chosen}" ${why}: ${commandLine('prior')} --run ${model.run ?? 'DIR'} --kind ${chosen}`,
+    );
   }
   const stale = name === undefined ? stored[0] : undefined;
   const instead = stale ? ` instead of ${stale.name}, which was fitted to other latents (step ${stale.step})` : '';

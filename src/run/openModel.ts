@@ -48,6 +48,7 @@ export async function openModel(run: RunFolder, which: 'latest' | 'best' | numbe
     generator,
     step: checkpoint.step,
     checkpoint: checkpoint.path,
+    run: run.path,
     parameters,
     latents: latentSpace(generator, objective, parameters),
     ...(objective.encode && { encode: (images) => encodedLatents(objective, parameters, images) }),

@@ -68,7 +68,9 @@ describe('a prior', () => {
     const early = await sample('--prior', 'flow');
     expect(early.code).toBe(2);
     expect(early.err.trim().split('\n')).toHaveLength(1);
-    expect(early.err).toContain('prior "flow" has not been fitted to this run yet; fit it: npm run prior -- --run');
+    expect(early.err).toContain(
+      `prior "flow" has not been fitted to this run yet; fit it: npm run prior -- --run ${path}`,
+    );
     expect((await sample()).err).toMatch(/^prior neighbours$/m);
 
     const fitted = await run('prior', '--run', path, '--steps', '20');
