@@ -4,9 +4,9 @@
  * learned prior (Ghosh et al. 2020, §4).
  *
  * Fitted: `weights` [K], `means` [K,D], `factors` [K,D,D], the lower triangular Cholesky factors of the covariances.
- * These are shrunk as the Gaussian prior's is, towards a diagonal Λ: Σ_k = (S_k + D·Λ)/(n_k + D) + 1e-8·I, S_k the scatter of the n_k latents
- * of the component. Λ is the diagonal of the covariance within the first clusters, and stays: each step then raises the likelihood times a
- * prior of the covariances (inverse Wishart; Bishop, §9.4), or leaves it.
+ * These are shrunk towards a diagonal Λ: Σ_k = (S_k + ν·Λ)/(n_k + ν) + 1e-8·I, ν = D/16, S_k the scatter of the n_k latents of
+ * the component. Λ is the diagonal of the covariance within the first clusters, and stays: each step then raises the
+ * likelihood times a prior of the covariances (inverse Wishart; Bishop, §9.4), or leaves it.
  */
 import { Random } from '../../random.ts';
 import { cholesky } from './gaussian.ts';
